@@ -1,0 +1,64 @@
+# Two commands are all that a reader needs: `make lab` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+# Notebooks run on the kernel of this environment, without the user's own IPython profile.
+NOTEBOOK_ENV := env -u JUPYTER_PATH JUPYTER_PREFER_ENV_PATH=1 IPYTHONDIR=$(abspath build/ipython)
+
+# One BLAS thread: the same digits everywhere, and no fight between test workers.
+cookbook notebooks unit smoke: export OPENBLAS_NUM_THREADS := 1
+cookbook notebooks unit smoke: export OMP_NUM_THREADS := 1
+cookbook notebooks unit smoke: export MKL_NUM_THREADS := 1
+
+.PHONY: help lab cookbook test setup lint types notebooks unit smoke bench format clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+define bootstrap
+	@command -v $(PYTHON) >/dev/null || { echo "adlib: there is no $(PYTHON) here. Install Python 3.11 or newer and name it: make $@ PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) tools/bootstrap.py
+endef
+
+lab:  ## set up, then open JupyterLab on notebooks/ (PORT=8890 to choose a port)
+	$(bootstrap) lab --venv $(VENV) $(if $(PORT),--port $(PORT)) $(LAB_ARGS)
+
+cookbook:  ## run every notebook headless and write build/cookbook/*.html
+	$(bootstrap) setup --venv $(VENV) --extras notebook
+	$(NOTEBOOK_ENV) $(BIN)/python tools/cookbook.py
+
+test: lint types notebooks unit  ## everything: lint, types, notebooks against their outputs, tests and doctests
+
+setup:
+	$(bootstrap) setup --venv $(VENV) --extras notebook,test
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: setup
+	$(BIN)/python tools/typecheck.py
+
+# nbval has its own configuration: a warning in a notebook is output to compare, not an error.
+notebooks: setup  ## compare each notebook's committed outputs with a fresh run
+	$(NOTEBOOK_ENV) $(BIN)/python -m pytest -c tests/nbval.ini --rootdir . -n $(WORKERS) --dist loadscope notebooks
+
+unit: setup  ## unit tests and doctests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules tests adlib kernel_ext widgets
+
+smoke: setup  ## the tests to run while editing, under 10 seconds
+	$(BIN)/python -m pytest tests/test_smoke.py tests/test_structure.py
+
+bench:  ## compare with JAX, autograd and PyTorch side by side
+	$(bootstrap) setup --venv $(VENV) --extras notebook,test,bench
+	$(BIN)/python -m benchmarks
+
+format: setup  ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## remove the virtual environment and everything built
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Array modules that compute: NumPy at once, CuPy when it is first asked for."""

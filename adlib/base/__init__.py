@@ -1,0 +1,1 @@
+"""Ground floor: configuration, errors, source locations, pytrees. Imports nothing of adlib."""

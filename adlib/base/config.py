@@ -1,0 +1,153 @@
+"""Configuration flags, with process-wide values and per-context overrides.
+
+Flags carry the names that the field knows (``jax_enable_x64`` and so on), so that
+existing programs run unchanged. Overrides live in a ``contextvars.ContextVar``: they
+follow threads and async tasks, and cannot leak out of their ``with`` block.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+_DEFAULTS: dict[str, Any] = {
+    "jax_enable_x64": False,
+    "jax_threefry_partitionable": True,
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_numpy_rank_promotion": "allow",
+    "jax_default_matmul_precision": None,
+    "jax_default_device": None,
+    "jax_platform_name": "",
+    "jax_disable_jit": False,
+    "jax_debug_nans": False,
+    "jax_debug_infs": False,
+    "jax_enable_checks": False,
+    "jax_check_tracer_leaks": False,
+    "jax_log_compiles": False,
+    "jax_traceback_filtering": "auto",
+    "jit_backend": "python",
+}
+
+# Flags that change what a traced program means: they are part of every jit cache key.
+_TRACE_FLAGS = (
+    "jax_enable_x64",
+    "jax_threefry_partitionable",
+    "jax_numpy_dtype_promotion",
+    "jax_numpy_rank_promotion",
+    "jax_default_matmul_precision",
+    "jax_disable_jit",
+)
+
+_overrides: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
+    "adlib_config", default=None
+)
+
+
+class Config:
+    """All flags of the engine, readable as attributes.
+
+    >>> import adlib
+    >>> adlib.config.jax_enable_x64
+    False
+    """
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "_values", dict(_DEFAULTS))
+
+    def __getattr__(self, name: str) -> Any:
+        overrides = _overrides.get()
+        if overrides is not None and name in overrides:
+            return overrides[name]
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(_unknown(name)) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            f"flags are not set by assignment; use config.update({name!r}, {value!r})"
+        )
+
+    @property
+    def x64_enabled(self) -> bool:
+        """Whether 64-bit types are kept (``jax_enable_x64``)."""
+        return bool(self.jax_enable_x64)
+
+    def read(self, name: str) -> Any:
+        """The value of the flag ``name`` in this context."""
+        return getattr(self, name)
+
+    def update(self, name: str, value: Any) -> None:
+        """Set the flag ``name`` for the whole process.
+
+        Raises:
+          AttributeError: no such flag; the message names the nearest one.
+        """
+        if name not in self._values:
+            raise AttributeError(_unknown(name))
+        self._values[name] = value
+
+    @contextlib.contextmanager
+    def override(self, **flags: Any) -> Iterator[None]:
+        """Set flags within a ``with`` block, in this thread or task only."""
+        for name in flags:
+            if name not in self._values:
+                raise AttributeError(_unknown(name))
+        token = _overrides.set({**(_overrides.get() or {}), **flags})
+        try:
+            yield
+        finally:
+            _overrides.reset(token)
+
+    def trace_key(self) -> tuple[Any, ...]:
+        """Values of the flags on which a traced program depends."""
+        values = self._values
+        overrides = _overrides.get()
+        if overrides is None:
+            return tuple([values[name] for name in _TRACE_FLAGS])
+        return tuple([overrides.get(name, values[name]) for name in _TRACE_FLAGS])
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, _DEFAULTS, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"adlib has no configuration flag {name!r}.{hint}"
+
+
+config = Config()
+
+
+class FlagContext:
+    """``with enable_x64(True): ...`` for one flag; called without a value it sets ``default``."""
+
+    def __init__(self, flag: str, doc: str, default: Any = True) -> None:
+        self.flag = flag
+        self.default = default
+        self.__doc__ = doc
+
+    def __call__(self, value: Any = ...) -> contextlib.AbstractContextManager[None]:
+        return config.override(**{self.flag: self.default if value is ... else value})
+
+
+enable_x64 = FlagContext("jax_enable_x64", "Context manager: keep 64-bit types within the block.")
+threefry_partitionable = FlagContext(
+    "jax_threefry_partitionable", "Context manager: which layout of counters Threefry uses."
+)
+numpy_dtype_promotion = FlagContext(
+    "jax_numpy_dtype_promotion", "Context manager: 'standard' or 'strict' dtype promotion.", None
+)
+numpy_rank_promotion = FlagContext(
+    "jax_numpy_rank_promotion", "Context manager: 'allow', 'warn' or 'raise' on rank promotion.", None
+)
+default_matmul_precision = FlagContext(
+    "jax_default_matmul_precision", "Context manager: default precision of matrix products.", None
+)
+default_device = FlagContext("jax_default_device", "Context manager: where new arrays go.", None)
+disable_jit = FlagContext("jax_disable_jit", "Context manager: run jitted functions op by op.")
+debug_nans = FlagContext("jax_debug_nans", "Context manager: raise at the first NaN computed.")
+log_compiles = FlagContext("jax_log_compiles", "Context manager: log each trace of a jitted function.")
+enable_checks = FlagContext("jax_enable_checks", "Context manager: check every result's type.")
+checking_leaks = FlagContext("jax_check_tracer_leaks", "Context manager: raise on leaked tracers.")

@@ -1,0 +1,119 @@
+"""The evaluator: the trace at the bottom, which computes with concrete arrays.
+
+The first application of a primitive to arguments of given types checks them and prepares
+a kernel; further ones are a dictionary look-up, the kernel, and a wrapper around the result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from adlib.base.config import config
+from adlib.base.source import here
+from adlib.core import backend, quiet
+from adlib.core.array import ArrayImpl
+from adlib.core.primitive import Primitive
+from adlib.core.trace import Trace, base_trace, check_leaks, state
+
+_CACHE_LIMIT = 20_000
+
+
+class EvalTrace(Trace):
+    """Computes at once, on the backend that holds the arguments."""
+
+    __slots__ = ()
+
+    def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if primitive.python_impl is not None:
+            check_leaks(args)
+            return primitive.python_impl(*args, **params)
+        try:
+            values = [a._value for a in args]
+            if params:
+                key: Any = (*[a.aval for a in args], *params.items())
+            else:
+                key = tuple([a.aval for a in args])
+            kernel, out_aval = primitive.eager_cache[key]
+            if backend.several:
+                kernel = _other_kernel(primitive, kernel, values, params)
+        except (KeyError, TypeError, AttributeError):
+            check_leaks(args)
+            values = [a._value for a in args]
+            kernel, out_aval = _prepare(primitive, args, params)
+        token = quiet.enter()
+        try:
+            out = kernel(*values)
+        finally:
+            quiet.leave(token)
+        if type(out_aval) is not list:
+            result = ArrayImpl(out, out_aval)
+            if _watching():
+                _inspect(primitive, [result])
+            return result
+        results = [ArrayImpl(o, aval) for o, aval in zip(out, out_aval, strict=True)]
+        if _watching():
+            _inspect(primitive, results)
+        return results
+
+
+def _prepare(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, Any]:
+    avals = [a.aval for a in args]
+    outs = primitive.abstract(avals, params)
+    xp = backend.of([a._value for a in args]).xp
+    out_aval = outs if primitive.multiple_results else outs[0]
+    entry = (primitive.kernel(xp, params), out_aval)
+    # Parameters that hold programs are kept by the programs' own cache instead: an entry
+    # here would keep every jaxpr alive that was ever run.
+    if primitive.first_order and xp is backend.default().xp:
+        try:
+            if len(primitive.eager_cache) > _CACHE_LIMIT:
+                primitive.eager_cache.clear()
+            primitive.eager_cache[(*avals, *params.items())] = entry
+        except TypeError:
+            pass  # a parameter that cannot be hashed: prepared anew at each call
+    return entry
+
+
+def _other_kernel(primitive: Primitive, kernel: Any, values: list[Any], params: Any) -> Any:
+    found = backend.of(values)
+    return kernel if found is backend.default() else primitive.kernel(found.xp, params)
+
+
+def _watching() -> bool:
+    return _watch[0]
+
+
+# Whether results are inspected; kept in a cell that config's users refresh, since reading
+# three flags at every operation would cost as much as a small operation does.
+_watch = [False]
+
+
+def refresh_watch() -> None:
+    """Take over a change of the flags debug_nans, debug_infs and enable_checks."""
+    _watch[0] = bool(config.jax_debug_nans or config.jax_debug_infs or config.jax_enable_checks)
+
+
+def _inspect(primitive: Primitive, results: list[ArrayImpl]) -> None:
+    for result in results:
+        value = result._value
+        if config.jax_enable_checks and (
+            value.shape != result.aval.shape
+            or (value.dtype != result.aval.dtype and result.aval.dtype.kind != "K")
+        ):
+            raise TypeError(
+                f"{primitive.name}: kernel made {value.dtype}{value.shape}, shape rule says "
+                f"{result.aval.str_short()}"
+            )
+        if value.dtype.kind not in "fc":
+            continue
+        if config.jax_debug_nans and np.isnan(value).any():
+            raise FloatingPointError(f"invalid value (nan) encountered in {primitive.name}{here()}")
+        if config.jax_debug_infs and np.isinf(value).any():
+            raise FloatingPointError(f"infinity encountered in {primitive.name}{here()}")
+
+
+evaluator = EvalTrace(None)
+base_trace[0] = evaluator
+state.trace = evaluator

@@ -1,0 +1,232 @@
+"""Jaxprs: programs as data. Straight-line, typed, in single-assignment form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from adlib.base.source import SourceLocation
+from adlib.core.array import ArrayImpl
+from adlib.core.avals import ShapedArray
+from adlib.core.primitive import Primitive
+
+
+class Var:
+    """A variable of a jaxpr; identity is its name, ``aval`` its type."""
+
+    __slots__ = ("aval",)
+
+    def __init__(self, aval: ShapedArray) -> None:
+        self.aval = aval
+
+    def __repr__(self) -> str:
+        return f"Var(id={id(self)}):{self.aval.str_short()}"
+
+
+class Literal:
+    """A scalar constant in an equation."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: ArrayImpl) -> None:
+        self.array = array
+
+    @property
+    def aval(self) -> ShapedArray:
+        return self.array.aval
+
+    @property
+    def val(self) -> Any:
+        """The constant as a NumPy scalar."""
+        return self.array._value[()]
+
+    def __repr__(self) -> str:
+        return f"Literal({self.val})"
+
+
+Atom = Var | Literal
+
+
+class Eqn:
+    """``outvars = primitive[params] invars``, with the user's line that applied it."""
+
+    __slots__ = ("invars", "outvars", "params", "primitive", "source")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        invars: list[Atom],
+        outvars: list[Var],
+        params: dict[str, Any],
+        source: SourceLocation | None = None,
+    ) -> None:
+        self.primitive = primitive
+        self.invars = invars
+        self.outvars = outvars
+        self.params = params
+        self.source = source
+
+    def replace(self, **changes: Any) -> Eqn:
+        """The same equation with some fields changed."""
+        fields = {name: changes.get(name, getattr(self, name)) for name in self.__slots__}
+        return Eqn(
+            fields["primitive"], fields["invars"], fields["outvars"], fields["params"],
+            fields["source"],
+        )
+
+    def __repr__(self) -> str:
+        from_ = " ".join(map(repr, self.invars))
+        return f"{' '.join(map(repr, self.outvars))} = {self.primitive.name} {from_}"
+
+
+class Jaxpr:
+    """A function: variables for constants and inputs, equations, outputs.
+
+    Attributes:
+      constvars, invars: list of Var.
+      eqns: list of Eqn in order of execution.
+      outvars: list of Var or Literal.
+      names: argument and function names where known, for messages.
+    """
+
+    __slots__ = ("__weakref__", "constvars", "eqns", "invars", "outvars")
+
+    def __init__(
+        self, constvars: list[Var], invars: list[Var], outvars: list[Atom], eqns: list[Eqn]
+    ) -> None:
+        self.constvars = constvars
+        self.invars = invars
+        self.outvars = outvars
+        self.eqns = eqns
+
+    @property
+    def in_avals(self) -> list[ShapedArray]:
+        return [v.aval for v in self.invars]
+
+    @property
+    def out_avals(self) -> list[ShapedArray]:
+        return [v.aval for v in self.outvars]
+
+    def __str__(self) -> str:
+        return format_jaxpr[0](self)
+
+    __repr__ = __str__
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+
+class ClosedJaxpr:
+    """A jaxpr with the values of its constants.
+
+    ``cache`` holds what has been derived from it (its programs, its jvp, …) and lives and
+    dies with it.
+    """
+
+    __slots__ = ("__weakref__", "cache", "consts", "jaxpr")
+
+    def __init__(self, jaxpr: Jaxpr, consts: list[Any]) -> None:
+        self.jaxpr = jaxpr
+        self.consts = consts
+        self.cache: dict[Any, Any] = {}
+
+    @property
+    def eqns(self) -> list[Eqn]:
+        return self.jaxpr.eqns
+
+    @property
+    def in_avals(self) -> list[ShapedArray]:
+        return self.jaxpr.in_avals
+
+    @property
+    def out_avals(self) -> list[ShapedArray]:
+        return self.jaxpr.out_avals
+
+    @property
+    def literals(self) -> list[Any]:
+        return self.consts
+
+    def cached(self, key: Any, make: Callable[[], Any]) -> Any:
+        """``make()``, computed once for this jaxpr and ``key``."""
+        found = self.cache.get(key)
+        if found is None:
+            found = self.cache[key] = make()
+        return found
+
+    def __str__(self) -> str:
+        return format_jaxpr[0](self.jaxpr)
+
+    __repr__ = __str__
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+
+# The printer stands in a later file of this floor, and puts itself here.
+format_jaxpr: list[Callable[[Jaxpr], str]] = [object.__repr__]  # type: ignore[list-item]
+
+
+def subjaxprs(params: dict[str, Any]) -> Iterator[tuple[str, Jaxpr]]:
+    """(name, jaxpr) of every jaxpr among the parameters of an equation."""
+    for name, value in params.items():
+        several = value if isinstance(value, (tuple, list)) else (value,)
+        for item in several:
+            if isinstance(item, ClosedJaxpr):
+                yield name, item.jaxpr
+            elif isinstance(item, Jaxpr):
+                yield name, item
+
+
+def dead_code_eliminated(jaxpr: Jaxpr) -> Jaxpr:
+    """The jaxpr without equations whose results nobody uses (effects are kept)."""
+    needed: set[Var] = {v for v in jaxpr.outvars if isinstance(v, Var)}
+    kept = []
+    for eqn in reversed(jaxpr.eqns):
+        if eqn.primitive.effect or any(v in needed for v in eqn.outvars):
+            kept.append(eqn)
+            needed.update(v for v in eqn.invars if isinstance(v, Var))
+    return Jaxpr(jaxpr.constvars, jaxpr.invars, jaxpr.outvars, kept[::-1])
+
+
+# ----------------------------------------------------------------- evaluation
+
+
+def eval_jaxpr(jaxpr: Jaxpr, consts: list[Any], *args: Any) -> list[Any]:
+    """Run a jaxpr equation by equation under the current interpreter.
+
+    Values are dropped after their last use, so that running needs no more memory than
+    the program does.
+    """
+    env: dict[Var, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+    env.update(zip(jaxpr.invars, args, strict=True))
+    last = last_uses(jaxpr)
+    for i, eqn in enumerate(jaxpr.eqns):
+        values = [env[v] if type(v) is Var else v.array for v in eqn.invars]  # type: ignore[union-attr]
+        for v in last[i]:
+            env.pop(v, None)
+        out = eqn.primitive.bind(*values, **eqn.params)
+        del values
+        if eqn.primitive.multiple_results:
+            env.update(zip(eqn.outvars, out, strict=True))
+        else:
+            env[eqn.outvars[0]] = out
+    return [env[v] if type(v) is Var else v.array for v in jaxpr.outvars]  # type: ignore[union-attr]
+
+
+def last_uses(jaxpr: Jaxpr) -> list[list[Var]]:
+    """For each equation the variables that nothing after it reads."""
+    seen: set[Var] = {v for v in jaxpr.outvars if isinstance(v, Var)}
+    result: list[list[Var]] = []
+    for eqn in reversed(jaxpr.eqns):
+        final = []
+        for v in eqn.invars:
+            if type(v) is Var and v not in seen:
+                seen.add(v)
+                final.append(v)
+        result.append(final)
+    return result[::-1]
+
+
+def jaxpr_as_fun(closed: ClosedJaxpr) -> Callable[..., list[Any]]:
+    """The function of flat arguments that a closed jaxpr stands for."""
+    return lambda *args: eval_jaxpr(closed.jaxpr, closed.consts, *args)

@@ -1,0 +1,224 @@
+"""Jaxprs as text, in the form that the field reads and writes."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from adlib.core import dtypes, jaxpr as jaxpr_module
+from adlib.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
+
+_WIDTH = 80
+
+
+def _letters() -> Iterator[str]:
+    """a … z, ba, bb, …: counting in base 26 with letters for digits."""
+    for n in itertools.count():
+        text = ""
+        while True:
+            n, digit = divmod(n, 26)
+            text = chr(ord("a") + digit) + text
+            if n == 0:
+                break
+        yield text
+
+
+class _Context:
+    def __init__(self, jaxpr: Jaxpr) -> None:
+        self.letters = _letters()
+        self.names: dict[Var, str] = {}
+        self.used: set[Var] = set()
+        self.shared: dict[int, str] = {}
+        self._scan_uses(jaxpr)
+        self.repeated = self._repeated_calls(jaxpr)
+
+    def _scan_uses(self, jaxpr: Jaxpr) -> None:
+        self.used.update(v for v in jaxpr.outvars if isinstance(v, Var))
+        for eqn in jaxpr.eqns:
+            self.used.update(v for v in eqn.invars if isinstance(v, Var))
+            for _, sub in subjaxprs(eqn.params):
+                self._scan_uses(sub)
+
+    def _repeated_calls(self, jaxpr: Jaxpr) -> dict[int, tuple[str, Jaxpr]]:
+        """Programs called by name more than once: printed first, then referred to."""
+        count: Counter[int] = Counter()
+        found: dict[int, tuple[str, Jaxpr]] = {}
+
+        def visit(inner: Jaxpr) -> None:
+            for eqn in inner.eqns:
+                for _, sub in subjaxprs(eqn.params):
+                    if eqn.primitive.name == "jit":
+                        count[id(sub)] += 1
+                        if count[id(sub)] > 1:
+                            continue
+                    visit(sub)
+                    if eqn.primitive.name == "jit":
+                        found[id(sub)] = (str(eqn.params.get("name", "fun")), sub)
+
+        visit(jaxpr)
+        return {key: value for key, value in found.items() if count[key] > 1}
+
+    def name(self, var: Var) -> str:
+        if var not in self.names:
+            self.names[var] = next(self.letters)
+        return self.names[var]
+
+    def binder(self, var: Var) -> str:
+        name = self.name(var) if var in self.used else "_"
+        return f"{name}:{var.aval.str_short()}"
+
+    def atom(self, atom: Any) -> str:
+        if isinstance(atom, Literal):
+            return f"{_scalar_text(atom)}:{atom.aval.str_short()}"
+        return self.name(atom)
+
+
+def _scalar_text(literal: Literal) -> str:
+    if isinstance(literal.aval.dtype, dtypes.ExtendedDType):
+        return "key"
+    value = literal.val
+    if literal.aval.dtype.kind in "biufc":
+        return repr(value.item())
+    return str(value)
+
+
+def format_jaxpr(jaxpr: Jaxpr) -> str:
+    """Text of a jaxpr: ``{ lambda constants ; inputs. let equations in (outputs,) }``."""
+    return _formatted(jaxpr, _Context(jaxpr))
+
+
+def variable_names(jaxpr: Jaxpr) -> dict[Var, str]:
+    """The letters that the printed form gives to the variables, nested ones included.
+
+    A variable that prints as ``_``, because nothing reads it, is not in the dict.
+    """
+    context = _Context(jaxpr)
+    _formatted(jaxpr, context)
+    return context.names
+
+
+def _formatted(jaxpr: Jaxpr, context: _Context) -> str:
+    text = ""
+    for key, (name, sub) in context.repeated.items():
+        label = name if name not in context.shared.values() else f"{name}{len(context.shared)}"
+        text += f"let {label} = " + "\n".join(_jaxpr_lines(sub, context, len(label) + 7)) + " in\n"
+        context.shared[key] = label
+    return text + "\n".join(_jaxpr_lines(jaxpr, context, 0))
+
+
+def _jaxpr_lines(jaxpr: Jaxpr, context: _Context, column: int) -> list[str]:
+    binders = [" ".join(map(_joined_binder(context), group)) for group in
+               (jaxpr.constvars, jaxpr.invars)]
+    head = f"{{ lambda {binders[0]}; {binders[1]}. let"
+    bodies = [_eqn_lines(eqn, context, 4) for eqn in jaxpr.eqns]
+    outs = [context.atom(v) for v in jaxpr.outvars]
+    tail = f"in ({', '.join(outs)}{',' if len(outs) == 1 else ''}) }}"
+    if all(len(lines) == 1 for lines in bodies):
+        flat = f"{head} {'; '.join(lines[0] for lines in bodies)} {tail}"
+        if column + len(flat) <= _WIDTH:
+            return [flat]
+    lines = _wrapped(head, 4)
+    for body in bodies:
+        lines += ["    " + line for line in body]
+    return [*lines, "  " + tail]
+
+
+def _joined_binder(context: _Context) -> Any:
+    def binder(var: Var) -> str:
+        # inputs are named even where nothing reads them
+        return f"{context.name(var)}:{var.aval.str_short()}"
+
+    return binder
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    """Words of ``text`` on lines of at most the page's width."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > _WIDTH + 4:
+            lines.append(line)
+            line = " " * indent + word
+        else:
+            line = f"{line} {word}" if line else word
+    return [*lines, line]
+
+
+def _eqn_lines(eqn: Eqn, context: _Context, indent: int) -> list[str]:
+    left = " ".join(context.binder(v) for v in eqn.outvars)
+    if eqn.primitive.name == "jit":
+        _align_names(eqn, context)
+    args = "".join(" " + context.atom(v) for v in eqn.invars) or " "
+    prefix = f"{left} = {eqn.primitive.name}"
+    params = [_param_lines(k, v, context) for k, v in sorted(eqn.params.items()) if _shown(eqn, k, v)]
+    if not params:
+        return [prefix + args]
+    if all(len(lines) == 1 for lines in params):
+        flat = f"{prefix}[{' '.join(lines[0] for lines in params)}]{args}"
+        if indent + len(flat) <= _WIDTH:
+            return [flat]
+    body = ["  " + line for lines in params for line in lines]
+    return [f"{prefix}[", *body, f"]{args}"]
+
+
+def _align_names(eqn: Eqn, context: _Context) -> None:
+    """Inside of a call, arguments and results go by the caller's names."""
+    inner = eqn.params["jaxpr"].jaxpr
+    if id(inner) in context.shared:
+        return
+    pairs = [*zip(inner.invars, eqn.invars, strict=True),
+             *zip(inner.outvars, eqn.outvars, strict=True)]
+    for mine, theirs in pairs:
+        if isinstance(mine, Var) and isinstance(theirs, Var) and mine not in context.names:
+            if theirs in context.used or theirs in context.names:
+                context.names[mine] = context.name(theirs)
+
+
+def _shown(eqn: Eqn, name: str, value: Any) -> bool:
+    if eqn.primitive.name == "broadcast_in_dim" and name == "shape":
+        return False  # the result's type says it
+    return not (name.startswith("_") or (name == "broadcast_dimensions" and value == ()))
+
+
+def _param_lines(name: str, value: Any, context: _Context) -> list[str]:
+    if isinstance(value, ClosedJaxpr | Jaxpr):
+        lines = _program_lines(value, context, len(name) + 7)
+        return [f"{name}={lines[0]}", *lines[1:]]
+    if isinstance(value, tuple | list) and value and isinstance(value[0], ClosedJaxpr | Jaxpr):
+        lines = [f"{name}=("]
+        for item in value:
+            lines += ["  " + line for line in _program_lines(item, context, 8)]
+        return [*lines, ")"]
+    return [f"{name}={_value_text(value)}"]
+
+
+def _program_lines(value: ClosedJaxpr | Jaxpr, context: _Context, column: int) -> list[str]:
+    inner = value.jaxpr if isinstance(value, ClosedJaxpr) else value
+    if id(inner) in context.shared:
+        return [context.shared[id(inner)]]
+    return _jaxpr_lines(inner, context, column)
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, np.dtype):
+        return str(value.name)
+    if isinstance(value, dtypes.ExtendedDType):
+        return value.name
+    if isinstance(value, bool | int | float | str | None):
+        return str(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return repr(value)
+    if isinstance(value, tuple):
+        inner = ", ".join(map(_value_text, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value_text, value))}]"
+    if callable(value) and hasattr(value, "__name__"):
+        return str(value.__name__)
+    return " ".join(str(value).split())
+
+
+jaxpr_module.format_jaxpr[0] = format_jaxpr

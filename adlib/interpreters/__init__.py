@@ -1,0 +1,1 @@
+"""The transformations' interpreters, one file each: stage, jvp, batch, linearize, transpose."""

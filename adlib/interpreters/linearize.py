@@ -1,0 +1,395 @@
+"""Linearization: run the primal part now, write the linear part on a tape.
+
+A program is pushed forward with tangents that are *unknown*: whatever depends on them alone
+is linear and goes to the tape, everything else is computed. That is partial evaluation of
+the jvp; reverse mode reads the tape backwards (transpose.py). Frostig et al., "Decomposing
+reverse-mode automatic differentiation", 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from adlib.base.source import SourceLocation, user_location
+from adlib.core import backend, dtypes
+from adlib.core.array import Array, ArrayImpl
+from adlib.core.avals import ShapedArray, Zero
+from adlib.core.evaluate import EvalTrace
+from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, eval_jaxpr
+from adlib.core.primitive import Primitive
+from adlib.core.program import program
+from adlib.core.trace import Trace, Tracer, fresh, state, using
+from adlib.interpreters import derive
+from adlib.interpreters.jvp import JVPTrace, JVPTracer, jvp_jaxpr
+from adlib.interpreters.stage import StageTrace, replay, single_equation
+from adlib.ops.reshaping import instantiate
+
+# ----------------------------------------------------------------------- tape
+
+
+class LinearTracer(Tracer):
+    """An unknown value: a variable of the tape."""
+
+    __slots__ = ("index", "location")
+
+    def __init__(self, trace: Tape, aval: ShapedArray, index: int) -> None:
+        self.trace = trace
+        self.aval = aval
+        self.index = index
+
+    def source(self) -> SourceLocation | None:
+        return None
+
+
+class TapeEqn:
+    """One recorded operation; ``args`` mixes LinearTracers and known values (residuals)."""
+
+    __slots__ = ("args", "outs", "params", "primitive", "source")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        args: Sequence[Any],
+        outs: list[LinearTracer],
+        params: dict[str, Any],
+        source: SourceLocation | None,
+    ) -> None:
+        self.primitive = primitive
+        self.args = args
+        self.outs = outs
+        self.params = params
+        self.source = source
+
+
+class Tape(Trace):
+    """The partial evaluator: known operations pass to the parent, unknown ones are recorded."""
+
+    __slots__ = ("count", "eqns")
+
+    def __init__(self, parent: Trace) -> None:
+        super().__init__(parent)
+        self.eqns: list[TapeEqn] = []
+        self.count = 0
+
+    def new(self, aval: ShapedArray) -> LinearTracer:
+        tracer = LinearTracer(self, aval, self.count)
+        self.count += 1
+        return tracer
+
+    def owns(self, value: Any) -> bool:
+        return type(value) is LinearTracer and value.trace is self
+
+    def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        for a in args:
+            if type(a) is LinearTracer and a.trace is self:
+                break
+        else:
+            with using(self.parent):  # type: ignore[arg-type]
+                return self.parent.process(primitive, args, params)  # type: ignore[union-attr]
+        if primitive.inline is not None:
+            return primitive.inline(*args, **params)
+        if primitive.partial_eval is not None:
+            with using(self.parent):  # type: ignore[arg-type]
+                return primitive.partial_eval(self, args, **params)
+        outs = self.record(primitive, args, params)
+        return outs if primitive.multiple_results else outs[0]
+
+    def record(
+        self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]
+    ) -> list[LinearTracer]:
+        """Append an operation whose result is unknown."""
+        avals = primitive.abstract([a.aval for a in args], params)
+        outs = [self.new(aval) for aval in avals]
+        self.eqns.append(TapeEqn(primitive, args, outs, params, _location(self)))
+        return outs
+
+
+def _location(trace: Trace) -> SourceLocation | None:
+    stage = bottom_stage(trace)
+    if stage is not None and stage.location is not None:
+        return stage.location
+    return user_location(3)
+
+
+def bottom_stage(trace: Trace | None) -> StageTrace | None:
+    """The stage below a chain of traces, if they end in one."""
+    while trace is not None and not isinstance(trace, StageTrace):
+        trace = trace.parent
+    return trace
+
+
+# -------------------------------------------------------------- linear calls
+
+
+class LinearRule:
+    """The linear part of one primitive's pushforward, as a program of its residuals and tangents.
+
+    Attributes:
+      jaxpr: takes ``residuals`` values, then tangents; returns output tangents.
+      residuals: how many residuals.
+    """
+
+    __slots__ = ("jaxpr", "residuals", "transposed")
+
+    def __init__(self, jaxpr: ClosedJaxpr, residuals: int) -> None:
+        self.jaxpr = jaxpr
+        self.residuals = residuals
+        self.transposed: dict[Any, Any] = {}
+
+
+linear_call_p = Primitive("linear_call", multiple_results=True)
+linear_call_p.shape_rule = lambda *avals, rule: rule.jaxpr.out_avals
+linear_call_p.kernel_rule = lambda xp, rule: program(rule.jaxpr, xp)
+linear_call_p.inline = lambda *args, rule: eval_jaxpr(rule.jaxpr.jaxpr, rule.jaxpr.consts, *args)
+linear_call_p.first_order = False
+
+
+# ------------------------------------------------------------------ linearize
+
+
+class LinearizeTrace(JVPTrace):
+    """Forward mode whose tangents live on a tape.
+
+    Its parent is the tape and the tape's parent the interpreter that computes primals.
+    """
+
+    __slots__ = ()
+    parent: Tape
+
+    def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        tape = self.parent
+        below = tape.parent
+        if type(below) is EvalTrace and primitive.first_order:
+            primals = []
+            tangents: list[Any] = []
+            active = False
+            for a in args:
+                if type(a) is JVPTracer and a.trace is self:
+                    primals.append(a.primal)
+                    tangents.append(a.tangent)
+                    active = True
+                else:
+                    primals.append(a)
+                    tangents.append(None)
+            if not active:
+                previous = state.trace
+                state.trace = below
+                try:
+                    return below.process(primitive, args, params)
+                finally:
+                    state.trace = previous
+            out = self._run_derived(primitive, primals, tangents, params)
+            if out is not None:
+                return out
+        return JVPTrace.process(self, primitive, args, params)
+
+    def _run_derived(
+        self, primitive: Primitive, primals: list[Any], tangents: list[Any], params: dict[str, Any]
+    ) -> Any:
+        for p in primals:
+            if type(p) is not ArrayImpl:
+                return None
+        nonzero = tuple([t is not None for t in tangents])
+        avals = tuple([p.aval for p in primals])
+        key = ("linearize", nonzero, avals, *params.items()) if params else (
+            "linearize", nonzero, avals)
+
+        def make() -> Any:
+            return _linearized_rule(primitive, avals, nonzero, params)
+
+        entry = derive.lookup(primitive, key, make) if derive.usable() else None
+        if entry is None:
+            return None
+        known, known_avals, count, mask, rule = entry
+        outs = derive.run(known, [p._value for p in primals], known_avals)
+        tape = self.parent
+        if rule is None:
+            results = outs
+        else:
+            lin_outs = [tape.new(aval) for aval in rule.jaxpr.out_avals]
+            inputs = [*outs[count:], *[t for t in tangents if t is not None]]
+            tape.eqns.append(TapeEqn(linear_call_p, inputs, lin_outs, {"rule": rule}, None))
+            rest = iter(lin_outs)
+            results = [
+                JVPTracer(self, o, next(rest)) if m else o
+                for o, m in zip(outs[:count], mask, strict=True)
+            ]
+        return results if primitive.multiple_results else results[0]
+
+
+def _linearized_rule(primitive: Primitive, avals: Any, nonzero: Any, params: Any) -> Any:
+    pushed, mask = jvp_jaxpr(single_equation(primitive, avals, params), nonzero)
+    unknown = [False] * len(avals) + [True] * sum(nonzero)
+    count = len(mask)
+    split = partial_eval_jaxpr(pushed, unknown, [False] * count + [True] * sum(mask))
+    known = program(split.known, backend.default().xp)
+    rule = LinearRule(split.unknown, split.residuals) if any(mask) else None
+    return known, split.known.out_avals, count, mask, rule
+
+
+class LinearMap:
+    """The derivative of a function at a point, as a tape: apply it, transpose it, print it.
+
+    Attributes:
+      inputs: for each argument its LinearTracer, or None where its tangent is zero.
+      outputs: for each result a LinearTracer, a known tangent, or a Zero.
+    """
+
+    __slots__ = ("inputs", "outputs", "tape")
+
+    def __init__(self, tape: Tape, inputs: list[Any], outputs: list[Any]) -> None:
+        self.tape = tape
+        self.inputs = inputs
+        self.outputs = outputs
+
+    def apply(self, tangents: Sequence[Any]) -> list[Any]:
+        """Output tangents for the tangents of the arguments that have one."""
+        env: dict[int, Any] = {}
+        given = iter(tangents)
+        for tracer in self.inputs:
+            if tracer is not None:
+                env[tracer.index] = next(given)
+        owns = self.tape.owns
+        for eqn in self.tape.eqns:
+            args = [env[a.index] if owns(a) else a for a in eqn.args]
+            out = eqn.primitive.bind(*args, **eqn.params)
+            for tracer, value in zip(
+                eqn.outs, out if eqn.primitive.multiple_results else [out], strict=True
+            ):
+                env[tracer.index] = value
+        return [
+            env[o.index] if owns(o) else instantiate(o) for o in self.outputs
+        ]
+
+
+def linearize_flat(
+    function: Callable[..., Sequence[Any]], primals: Sequence[Any]
+) -> tuple[list[Any], LinearMap]:
+    """Results of a function of flat arguments, and its derivative there."""
+    tape = Tape(state.trace)
+    inputs = [
+        tape.new(p.aval.to_tangent_aval()) if dtypes.is_inexact(p.aval.dtype) else None
+        for p in primals
+    ]
+    try:
+        with fresh(LinearizeTrace(tape)) as trace:
+            args = [
+                p if t is None else JVPTracer(trace, p, t)
+                for p, t in zip(primals, inputs, strict=True)
+            ]
+            pairs = [trace.split(o) for o in function(*args)]
+            del args
+    finally:
+        tape.alive = False
+    return [p for p, _ in pairs], LinearMap(tape, inputs, [t for _, t in pairs])
+
+
+# --------------------------------------------------------- partial evaluation
+
+
+class Split:
+    """A jaxpr in two parts: ``known`` returns known results and then residuals; ``unknown``
+    takes residuals and then the unknown inputs and returns the unknown results.
+
+    Attributes:
+      known, unknown: ClosedJaxpr.
+      residuals: number of residuals.
+      out_unknown: for each result of the whole whether it is unknown.
+    """
+
+    __slots__ = ("known", "out_unknown", "residuals", "unknown")
+
+    def __init__(
+        self, known: ClosedJaxpr, unknown: ClosedJaxpr, residuals: int, out_unknown: list[bool]
+    ) -> None:
+        self.known = known
+        self.unknown = unknown
+        self.residuals = residuals
+        self.out_unknown = out_unknown
+
+
+def partial_eval_jaxpr(
+    closed: ClosedJaxpr, unknown: Sequence[bool], force_unknown: bool | Sequence[bool] = False
+) -> Split:
+    """Split a jaxpr by which inputs are known; ``force_unknown`` moves results over."""
+    forced = (
+        (force_unknown,) * len(closed.jaxpr.outvars)
+        if isinstance(force_unknown, bool)
+        else tuple(force_unknown)
+    )
+    key = ("partial_eval", tuple(unknown), forced)
+    return closed.cached(key, lambda: _partial_eval_jaxpr(closed, unknown, forced))  # type: ignore[no-any-return]
+
+
+def _partial_eval_jaxpr(
+    closed: ClosedJaxpr, unknown: Sequence[bool], forced: Sequence[bool]
+) -> Split:
+    with fresh(StageTrace()) as base:
+        tape = Tape(base)
+        args = [
+            tape.new(aval) if unk else base.new_input(aval)
+            for aval, unk in zip(closed.in_avals, unknown, strict=True)
+        ]
+        with using(tape):
+            outs = replay(closed.jaxpr, closed.consts, args, base)
+        out_unknown = [tape.owns(o) or f for o, f in zip(outs, forced, strict=True)]
+        lin_inputs = [a for a in args if tape.owns(a)]
+        lin_outs = [o for o, unk in zip(outs, out_unknown, strict=True) if unk]
+        jaxpr, residuals = tape_jaxpr(tape, lin_inputs, lin_outs)
+        known_outs = [o for o, unk in zip(outs, out_unknown, strict=True) if not unk]
+        known = base.close([*known_outs, *residuals])
+    return Split(known, jaxpr, len(residuals), out_unknown)
+
+
+def tape_jaxpr(
+    tape: Tape, inputs: Sequence[LinearTracer], outs: Sequence[Any]
+) -> tuple[ClosedJaxpr, list[Any]]:
+    """What a tape holds as a jaxpr of (residuals, inputs), with the residuals' values.
+
+    Scalars and concrete arrays are constants; every other known value is a residual.
+    """
+    env: dict[int, Var] = {t.index: Var(t.aval) for t in inputs}
+    residual_vars: dict[Any, Var] = {}
+    residuals: list[Any] = []
+    constvars: dict[int, Var] = {}
+    constants: list[Any] = []
+
+    def atom(value: Any) -> Atom:
+        if tape.owns(value):
+            return env[value.index]
+        if type(value) is ArrayImpl:
+            if not value.aval.shape:
+                return Literal(value)
+            if id(value) not in constvars:
+                constvars[id(value)] = Var(value.aval)
+                constants.append(value)
+            return constvars[id(value)]
+        key = getattr(value, "var", None) or id(value)
+        if key not in residual_vars:
+            residual_vars[key] = Var(value.aval)
+            residuals.append(value)
+        return residual_vars[key]
+
+    eqns = []
+    for eqn in _needed(tape, outs):
+        atoms = [atom(a) for a in eqn.args]
+        outvars = [Var(o.aval) for o in eqn.outs]
+        env.update(zip([o.index for o in eqn.outs], outvars, strict=True))
+        eqns.append(Eqn(eqn.primitive, atoms, outvars, eqn.params, eqn.source))
+    out_atoms = [atom(instantiate(o)) for o in outs]
+    invars = [*residual_vars.values(), *[env[t.index] for t in inputs]]
+    return ClosedJaxpr(Jaxpr(list(constvars.values()), invars, out_atoms, eqns), constants), residuals
+
+
+def _needed(tape: Tape, outs: Sequence[Any]) -> list[TapeEqn]:
+    """The recorded operations on which ``outs`` depend."""
+    wanted = {o.index for o in outs if tape.owns(o)}
+    kept = []
+    for eqn in reversed(tape.eqns):
+        if eqn.primitive.effect or any(o.index in wanted for o in eqn.outs):
+            kept.append(eqn)
+            wanted.update(a.index for a in eqn.args if tape.owns(a))
+    return kept[::-1]
+
+

@@ -1,0 +1,88 @@
+"""What a benchmark case is: one table row, with one small function per library.
+
+A *form* is a function ``form(lib, *inputs) -> thunk``. It receives the library's module and the
+inputs as that library's arrays, does everything that is not to be measured, and returns a function
+of no arguments; calling the thunk is what is timed, or whose memory is measured. Several forms of
+one library compete: the fastest stands for the library.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Form = Callable[..., Callable[[], Any]]
+
+SUBJECT = "adlib"
+PEERS = ("jax", "autograd", "torch")
+FASTEST = "fastest peer"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An upper limit on a measured number, and what that number is.
+
+    ``against`` is a peer's name or ``FASTEST`` for a ratio of times, ``"MB"`` for peak memory in
+    10**6 bytes. The bar is met when the number is below the limit (or at it, for memory).
+    """
+
+    against: str
+    limit: float
+
+    def met(self, value: float) -> bool:
+        return value <= self.limit if self.against == "MB" else value < self.limit
+
+    def __str__(self) -> str:
+        if self.against == "MB":
+            return f"≤ {self.limit:g} MB"
+        return f"< {self.limit:g} × {self.against}"
+
+
+EAGER_BARS = (Bar("jax", 1.0), Bar(FASTEST, 1.5))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: a computation, its inputs, and how each library does it.
+
+    Attributes:
+      name: unique key, used on the command line and in the JSON.
+      group: heading the row stands under.
+      title: one line of what is computed, with sizes.
+      inputs: ``inputs(rng)`` returns a tuple of pytrees (lists, tuples, dicts) of NumPy arrays.
+      forms: library name to its forms, in order of preference; a library that is absent cannot
+        do the case and is shown as a dash.
+      bars: the limits that adlib is held to here.
+      rtol, atol: how closely all libraries' results must agree before anything is timed.
+      warm_inputs: memory cases only: small inputs on which every code path is first run, so that
+        lazily imported modules and thread pools are not counted.
+    """
+
+    name: str
+    group: str
+    title: str
+    inputs: Callable[[np.random.Generator], tuple]
+    forms: Mapping[str, Sequence[Form]]
+    bars: tuple[Bar, ...] = EAGER_BARS
+    rtol: float = 1e-3
+    atol: float = 1e-5
+    warm_inputs: Callable[[np.random.Generator], tuple] | None = None
+
+    @property
+    def measures_memory(self) -> bool:
+        return self.warm_inputs is not None
+
+    def make_inputs(self, warm: bool = False) -> tuple:
+        """The same inputs in every process: the seed is a checksum of the case's name."""
+        rng = np.random.default_rng(zlib.crc32(self.name.encode()))
+        make = self.warm_inputs if warm and self.warm_inputs is not None else self.inputs
+        return make(rng)
+
+
+def jax_forms(*forms: Form) -> dict[str, Sequence[Form]]:
+    """adlib and JAX share an API, so they share forms; only the module differs."""
+    return {"adlib": forms, "jax": forms}

@@ -1,0 +1,170 @@
+"""A library's own process: builds thunks, runs them, and reports over a pipe.
+
+The parent sends ``(command, *arguments)`` pickled on stdin and reads ``("ok", value)`` or
+``("error", traceback text)``. Commands are the methods of :class:`Worker` without underscore.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import gc
+import io
+import os
+import pickle
+import pstats
+import sys
+import time
+import traceback
+import tracemalloc
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from .case import Case
+from .libraries import LIBRARIES, Library
+
+WARM_UP_SECONDS = 0.3
+WARM_UP_CALLS = 3
+
+
+class Worker:
+    """Holds one loaded library and the thunks prepared in it."""
+
+    def __init__(self, library: Library, cases: Mapping[str, Case], threads: int):
+        self._library = library
+        self._cases = cases
+        self._module = library.load(threads)
+        self._thunks: dict[tuple[str, int], Any] = {}
+
+    def version(self) -> str:
+        return str(getattr(self._module, "__version__", "unknown"))
+
+    def _build(self, name: str, form: int, warm: bool = False) -> Any:
+        case = self._cases[name]
+        inputs = self._library.arrays(self._module, case.make_inputs(warm))
+        return case.forms[self._library.name][form](self._module, *inputs)
+
+    def _call(self, thunk: Any) -> Any:
+        return self._library.ready(self._module, thunk())
+
+    def prepare(self, name: str, form: int) -> dict[str, Any]:
+        """Build and warm up a form; its result as NumPy arrays and the seconds of a warm call."""
+        thunk = self._build(name, form)
+        result = [leaf.copy() for leaf in self._library.numpy_leaves(self._call(thunk))]
+        calls, start = 0, time.perf_counter()
+        while calls < WARM_UP_CALLS or time.perf_counter() - start < WARM_UP_SECONDS:
+            last = time.perf_counter()
+            self._call(thunk)
+            calls += 1
+        seconds = time.perf_counter() - last
+        self._thunks[name, form] = thunk
+        # Each library pays for the garbage that it makes from here on, not for its modules.
+        gc.collect()
+        gc.freeze()
+        return {"result": result, "seconds": seconds}
+
+    def time(self, name: str, form: int, calls: int) -> float:
+        """Mean seconds of one call over a batch, each call waited for."""
+        thunk, ready, module = self._thunks[name, form], self._library.ready, self._module
+        start = time.perf_counter()
+        for _ in range(calls):
+            ready(module, thunk())
+        return (time.perf_counter() - start) / calls
+
+    def release(self) -> None:
+        """Forget all prepared thunks and their arrays."""
+        self._thunks.clear()
+        gc.unfreeze()
+        gc.collect()
+
+    def profile(self, name: str, form: int, calls: int, lines: int) -> str:
+        """cProfile of a number of calls: the functions with the most time of their own."""
+        thunk = self._thunks[name, form]
+        profiler = cProfile.Profile()
+        profiler.enable()
+        for _ in range(calls):
+            self._call(thunk)
+        profiler.disable()
+        text = io.StringIO()
+        pstats.Stats(profiler, stream=text).sort_stats("tottime").print_stats(lines)
+        return text.getvalue()
+
+    def peak_memory(self, name: str, form: int, traced: bool) -> dict[str, Any]:
+        """Bytes by which one call raises the process's peak over what it held before.
+
+        Counted from resident memory after a warm-up on small inputs and with the real inputs in
+        place, so inputs are not counted and results are. ``traced`` counts NumPy's allocations
+        with tracemalloc instead: free of the allocator's and the kernel's habits, but blind to
+        what is allocated outside NumPy and Python.
+        """
+        self._call(self._build(name, form, warm=True))
+        thunk = self._build(name, form)
+        gc.collect()
+        if traced:
+            tracemalloc.start()
+            result = self._call(thunk)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        else:
+            before = _status_bytes("VmRSS")
+            _reset_peak()
+            result = self._call(thunk)
+            peak = _status_bytes("VmHWM") - before
+        sums = [leaf.sum(dtype="float64") for leaf in self._library.numpy_leaves(result)]
+        return {"bytes": int(peak), "sums": sums}
+
+
+def _status_bytes(field: str) -> int:
+    """A field of /proc/self/status, which counts in KiB."""
+    with open("/proc/self/status") as status:
+        for line in status:
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no field {field}: peak memory is measured on Linux only")
+
+
+def _reset_peak() -> None:
+    """Make VmHWM start again from what is resident now."""
+    with open("/proc/self/clear_refs", "w") as clear:
+        clear.write("5")
+
+
+def serve(worker: Worker, requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer requests until the parent closes the pipe."""
+    while True:
+        try:
+            command, *arguments = pickle.load(requests)
+        except EOFError:
+            return
+        try:
+            reply = ("ok", getattr(worker, command)(*arguments))
+        except Exception:
+            reply = ("error", traceback.format_exc())
+        pickle.dump(reply, replies)
+        replies.flush()
+
+
+def protocol_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Stdin and stdout for the protocol; what a library prints goes to stderr instead."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return sys.stdin.buffer, replies
+
+
+def main() -> None:
+    from .cases import CASES
+
+    requests, replies = protocol_pipes()
+    name, threads = sys.argv[1], int(sys.argv[2])
+    try:
+        worker = Worker(LIBRARIES[name], CASES, threads)
+    except Exception:
+        pickle.dump(("error", traceback.format_exc()), replies)
+        replies.flush()
+        return
+    pickle.dump(("ok", worker.version()), replies)
+    replies.flush()
+    serve(worker, requests, replies)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""Third step: the x of every item.
+
+Items that follow each other are first put straight below one another in blocks, in four
+ways whose median is taken (Brandes & Köpf 2002); where a link leaves and arrives counts, not
+the middles of the boxes. Then whole straight runs, and single items, slide to where their
+links run less far sideways.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left, bisect_right
+
+from adlib_widgets.layout.model import Layered, Segment
+
+_ROUNDS = 10
+_DUMMY_GAP = 10.0
+_STRAIGHT = 1e-6
+
+
+def place(layered: Layered, gap: float) -> None:
+    """Write into every item the x of its left edge; items of a layer keep their gap."""
+    if not layered.layers:
+        return
+    barred = _crossing_inner_pieces(layered)
+    drafts = [
+        _draft(layered, gap, barred, from_above, from_left)
+        for from_above in (True, False)
+        for from_left in (True, False)
+    ]
+    _align_drafts(layered, drafts)
+    for number, item in enumerate(layered.items):
+        item.x = sum(sorted(draft[number] for draft in drafts)[1:3]) / 2
+    _slide(layered, gap)
+
+
+def least_gap(layered: Layered, left: int, right: int, gap: float) -> float:
+    """The least free space between two neighbours: links may run closer than boxes."""
+    dummies = layered.items[left].dummy + layered.items[right].dummy
+    return (gap, (gap + _DUMMY_GAP) / 2, _DUMMY_GAP)[dummies]
+
+
+# --- four drafts ------------------------------------------------------------------------
+
+
+def _draft(
+    layered: Layered, gap: float, barred: set[int], from_above: bool, from_left: bool
+) -> list[float]:
+    """One of the four drafts: blocks built in one direction, packed toward one side."""
+    root, shift = _blocks(layered, barred, from_above, from_left)
+    # block → (neighbour block, least distance of their roots' left edges), left to right
+    after: dict[int, dict[int, float]] = {}
+    for layer in layered.layers:
+        for left, right in zip(layer, layer[1:], strict=False):
+            apart = layered.items[left].width + least_gap(layered, left, right, gap)
+            least = apart + shift[left] - shift[right]
+            distances = after.setdefault(root[left], {})
+            distances[root[right]] = max(distances.get(root[right], least), least)
+    at = _packed(layered, root, after, from_left)
+    return [at[root[number]] + shift[number] for number in range(len(layered.items))]
+
+
+def _blocks(
+    layered: Layered, barred: set[int], from_above: bool, from_left: bool
+) -> tuple[list[int], list[float]]:
+    """Each item's block, named by its root, and its offset from the root's left edge.
+
+    An item joins the block of its middle neighbour in the layer before it if no link that
+    is already straight would be crossed. Long links' inner pieces go first, so that these run
+    straight.
+    """
+    items = layered.items
+    root = list(range(len(items)))
+    shift = [0.0] * len(items)
+    side = layered.above if from_above else layered.below
+    layers = layered.layers if from_above else layered.layers[::-1]
+    for layer in layers[1:]:
+        last = -1.0 if from_left else float("inf")
+        taken: set[int] = set()
+        for number in layer if from_left else reversed(layer):
+            ends = sorted(
+                (_far_spot(layered, s, from_above), i) for i, s in enumerate(side[number])
+            )
+            if not ends:
+                continue
+            middles = [(len(ends) - 1) // 2, len(ends) // 2]
+            for middle in dict.fromkeys(middles if from_left else middles[::-1]):
+                spot, which = ends[middle]
+                segment = side[number][which]
+                other = segment.source if from_above else segment.target
+                free = spot > last if from_left else spot < last
+                if not free or other in taken or id(segment) in barred:
+                    continue
+                here, there = segment.target_offset, segment.source_offset
+                if not from_above:
+                    here, there = there, here
+                root[number] = root[other]
+                shift[number] = shift[other] + there - here
+                last = spot
+                taken.add(other)
+                break
+    return root, shift
+
+
+def _far_spot(layered: Layered, segment: Segment, from_above: bool) -> float:
+    """Where a segment ends in the layer before: position of the item, and a part for the port."""
+    far = segment.source if from_above else segment.target
+    offset = segment.source_offset if from_above else segment.target_offset
+    item = layered.items[far]
+    return item.position + (0.999 * offset / item.width if item.width else 0.5)
+
+
+def _crossing_inner_pieces(layered: Layered) -> set[int]:
+    """Segments that cross an inner piece of a long link: they never lie in a block."""
+    items, barred = layered.items, set()
+    for layer in layered.layers:
+        segments = [segment for item in layer for segment in layered.below[item]]
+        ends = [(items[s.source].position, items[s.target].position) for s in segments]
+        inner = sorted(
+            end
+            for s, end in zip(segments, ends, strict=True)
+            if items[s.source].dummy and items[s.target].dummy
+        )
+        tops = [top for top, _ in inner]
+        bottoms = [bottom for _, bottom in inner]
+        furthest_right = list(itertools.accumulate(bottoms, max))
+        furthest_left = list(itertools.accumulate(reversed(bottoms), min))[::-1]
+        for segment, (top, bottom) in zip(segments, ends, strict=True):
+            left_of, not_right_of = bisect_left(tops, top), bisect_right(tops, top)
+            if left_of and furthest_right[left_of - 1] > bottom:
+                barred.add(id(segment))
+            elif not_right_of < len(inner) and furthest_left[not_right_of] < bottom:
+                barred.add(id(segment))
+    return barred
+
+
+def _packed(
+    layered: Layered,
+    root: list[int],
+    after: dict[int, dict[int, float]],
+    from_left: bool,
+) -> dict[int, float]:
+    """The x of every block: as far left as it goes, then as far right as its followers let it
+    (or the mirror image)."""
+    waiting = dict.fromkeys(root, 0)
+    for followers in after.values():
+        for follower in followers:
+            waiting[follower] += 1
+    sequence = [block for block, count in waiting.items() if not count]
+    for block in sequence:  # grows while we walk it
+        for follower in after.get(block, ()):
+            waiting[follower] -= 1
+            if not waiting[follower]:
+                sequence.append(follower)
+    before: dict[int, dict[int, float]] = {}
+    for block, followers in after.items():
+        for follower, least in followers.items():
+            before.setdefault(follower, {})[block] = least
+    at: dict[int, float] = {}
+    if from_left:
+        for block in sequence:
+            at[block] = max((at[o] + d for o, d in before.get(block, {}).items()), default=0.0)
+        for block in reversed(sequence):
+            room = [at[o] - d for o, d in after.get(block, {}).items()]
+            at[block] = max(at[block], min(room)) if room else at[block]
+    else:
+        for block in reversed(sequence):
+            at[block] = min((at[o] - d for o, d in after.get(block, {}).items()), default=0.0)
+        for block in sequence:
+            room = [at[o] + d for o, d in before.get(block, {}).items()]
+            at[block] = min(at[block], max(room)) if room else at[block]
+    return at
+
+
+def _align_drafts(layered: Layered, drafts: list[list[float]]) -> None:
+    """Shift the drafts so that those packed left share the left edge of the narrowest draft,
+    and those packed right its right edge."""
+    widths = [item.width for item in layered.items]
+    edges = [
+        (min(draft), max(x + width for x, width in zip(draft, widths, strict=True)))
+        for draft in drafts
+    ]
+    left, right = min(edges, key=lambda edge: edge[1] - edge[0])
+    for number, (draft, edge) in enumerate(zip(drafts, edges, strict=True)):
+        from_left = number % 2 == 0
+        move = left - edge[0] if from_left else right - edge[1]
+        draft[:] = [x + move for x in draft]
+
+
+# --- sliding ----------------------------------------------------------------------------
+
+
+def _slide(layered: Layered, gap: float) -> None:
+    """Slide straight runs, then single items, to the weighted median of where links pull."""
+    for _ in range(_ROUNDS):
+        moved = 0.0
+        bent = _with_bends(layered)
+        for group in _straight_runs(layered):
+            if not bent.isdisjoint(group):
+                moved += _slide_group(layered, group, gap)
+        for number in sorted(_with_bends(layered)):
+            moved += _slide_group(layered, [number], gap)
+        if moved < 0.5:
+            break
+
+
+def _with_bends(layered: Layered) -> set[int]:
+    """The items at the ends of links that do not run straight down: only these may slide."""
+    bent: set[int] = set()
+    for segment in layered.segments:
+        if abs(_bend(layered, segment)) >= _STRAIGHT:
+            bent.update((segment.source, segment.target))
+    return bent
+
+
+def _straight_runs(layered: Layered) -> list[list[int]]:
+    """Items that links without a bend hold together, and neighbours that touch within them."""
+    parent = list(range(len(layered.items)))
+
+    def find(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
+    for segment in layered.segments:
+        if abs(_bend(layered, segment)) < _STRAIGHT:
+            parent[find(segment.target)] = find(segment.source)
+    groups: dict[int, list[int]] = {}
+    for number in range(len(layered.items)):
+        groups.setdefault(find(number), []).append(number)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _bend(layered: Layered, segment: Segment) -> float:
+    """How far right of its start a segment ends."""
+    start = layered.items[segment.source].x + segment.source_offset
+    return layered.items[segment.target].x + segment.target_offset - start
+
+
+def _slide_group(layered: Layered, group: list[int], gap: float) -> float:
+    """Slide items together as far as pays and as there is room; gives the distance."""
+    members, items = set(group), layered.items
+    pulls: list[tuple[float, int]] = []
+    for number in group:
+        for segment in layered.above[number]:
+            if segment.source not in members:
+                pulls.append((-_bend(layered, segment), _weight(layered, segment)))
+        for segment in layered.below[number]:
+            if segment.target not in members:
+                pulls.append((_bend(layered, segment), _weight(layered, segment)))
+    if not pulls:
+        return 0.0
+    wanted = _nearest_weighted_median(pulls)
+    if abs(wanted) < _STRAIGHT:
+        return 0.0
+    left, right = _room(layered, group, members, gap)
+    move = max(-left, min(wanted, right))
+    if abs(move) < _STRAIGHT:
+        return 0.0
+    for number in group:
+        items[number].x += move
+    return abs(move)
+
+
+def _weight(layered: Layered, segment: Segment) -> int:
+    """Long links should be straight more than short ones."""
+    dummies = layered.items[segment.source].dummy + layered.items[segment.target].dummy
+    return (1, 2, 8)[dummies]
+
+
+def _nearest_weighted_median(pulls: list[tuple[float, int]]) -> float:
+    """Of all shifts that make the pulls' weighted sum least, the one nearest to none."""
+    pulls.sort()
+    total = sum(weight for _, weight in pulls)
+    seen = 0
+    for i, (shift, weight) in enumerate(pulls):
+        seen += weight
+        if 2 * seen > total:
+            return shift
+        if 2 * seen == total:
+            return min(max(0.0, shift), pulls[i + 1][0])
+    return 0.0
+
+
+def _room(
+    layered: Layered, group: list[int], members: set[int], gap: float
+) -> tuple[float, float]:
+    """How far a group may slide left and right without coming too near to a neighbour."""
+    items = layered.items
+    left = right = float("inf")
+    for number in group:
+        item = items[number]
+        layer = layered.layers[item.layer]
+        if item.position > 0 and (other := layer[item.position - 1]) not in members:
+            free = item.x - items[other].x - items[other].width
+            left = min(left, free - least_gap(layered, other, number, gap))
+        if item.position + 1 < len(layer) and (other := layer[item.position + 1]) not in members:
+            free = items[other].x - item.x - item.width
+            right = min(right, free - least_gap(layered, number, other, gap))
+    return max(left, 0.0), max(right, 0.0)
