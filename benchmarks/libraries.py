@@ -67,7 +67,6 @@ class Library:
 def _load_jax_like(name: str) -> Callable[[int], Any]:
     def load(threads: int) -> Any:
         importlib.import_module(f"{name}.numpy")
-        importlib.import_module(f"{name}.nn")
         return importlib.import_module(name)
 
     return load

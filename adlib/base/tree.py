@@ -52,3 +52,11 @@ def prefix_leaves(prefix: Any, tree: Any, is_leaf: Callable[[Any], bool] | None 
     Raises ValueError where ``prefix`` is not a tree prefix of ``tree``.
     """
     return optree.broadcast_prefix(prefix, tree, is_leaf, namespace=NAMESPACE)
+
+
+def register_static(cls: type) -> type:
+    """Make instances of ``cls`` part of a tree's structure instead of leaves."""
+    optree.register_pytree_node(
+        cls, lambda value: ((), value), lambda value, _: value, namespace=NAMESPACE
+    )
+    return cls

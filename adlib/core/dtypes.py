@@ -260,10 +260,10 @@ def _promote(pairs: tuple[tuple[Any, bool], ...], x64: bool, strict: bool) -> tu
     nodes = frozenset(_weak_node(d) if weak else d for d, weak in pairs)
     found = _join(nodes)
     if isinstance(found, str):
-        # only weak values (and booleans, below them all): keep the widest weak dtype met
+        # a weak value decides, over values of lower kinds: keep the widest weak dtype met
         kinds = [d for d, weak in pairs if weak and _weak_node(d) == found]
         dtype = kinds[0] if len(set(kinds)) == 1 else max(kinds, key=lambda d: d.itemsize)
-        return canonicalize_dtype(dtype), all(weak for _, weak in pairs)
+        return canonicalize_dtype(dtype), True
     weak = all(weak for _, weak in pairs)
     return canonicalize_dtype(found), weak
 

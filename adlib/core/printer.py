@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import itertools
 from collections import Counter
 from collections.abc import Iterator
@@ -180,6 +181,8 @@ def _align_names(eqn: Eqn, context: _Context) -> None:
 def _shown(eqn: Eqn, name: str, value: Any) -> bool:
     if eqn.primitive.name == "broadcast_in_dim" and name == "shape":
         return False  # the result's type says it
+    if eqn.primitive.name == "dot_general" and value is None:
+        return False
     return not (name.startswith("_") or (name == "broadcast_dimensions" and value == ()))
 
 
@@ -192,6 +195,10 @@ def _param_lines(name: str, value: Any, context: _Context) -> list[str]:
         for item in value:
             lines += ["  " + line for line in _program_lines(item, context, 8)]
         return [*lines, ")"]
+    if name == "dimension_numbers" and type(value) is tuple:
+        # the field writes groups of axes as lists: (([1], [0]), ([], []))
+        groups = [f"({', '.join(str(list(axes)) for axes in pair)})" for pair in value]
+        return [f"{name}=({', '.join(groups)})"]
     return [f"{name}={_value_text(value)}"]
 
 
@@ -216,6 +223,8 @@ def _value_text(value: Any) -> str:
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, list):
         return f"[{', '.join(map(_value_text, value))}]"
+    if isinstance(value, enum.Enum):
+        return repr(value)
     if callable(value) and hasattr(value, "__name__"):
         return str(value.__name__)
     return " ".join(str(value).split())

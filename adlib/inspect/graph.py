@@ -227,9 +227,7 @@ class _Recorder:
             params=param_texts(eqn),
             outputs=tuple(self.value(var) for var in eqn.outvars),
             source="" if eqn.source is None else eqn.source.summary(),
-            subgraphs=tuple(
-                self.subgraph(eqn, *found) for found in nested_programs(eqn.params)
-            ),
+            subgraphs=tuple(self.subgraph(eqn, *found) for found in nested_programs(eqn.params)),
         )
 
     def subgraph(

@@ -52,17 +52,15 @@ def param_texts(eqn: Eqn) -> tuple[tuple[str, str], ...]:
     for name, value in sorted(eqn.params.items()):
         if name in _QUIET_PARAMS or name.startswith("_") or value is None or value is False:
             continue
-        if (name == "unroll" and value == 1) or value == () or _same_shape(value, shapes):
+        if (name == "unroll" and value == 1) or value == ():
+            continue
+        if name in ("shape", "new_sizes") and value in shapes:
             continue
         if name == "dimension_numbers" and eqn.primitive.name == "dot_general":
             texts.extend(_contraction_texts(value))
         elif (text := value_text(value)) is not None:
             texts.append((name, shorten(text, SHORT)))
     return tuple(texts)
-
-
-def _same_shape(value: Any, shapes: list[tuple[int, ...]]) -> bool:
-    return type(value) is tuple and len(value) > 1 and value in shapes
 
 
 def _contraction_texts(dimension_numbers: Any) -> list[tuple[str, str]]:

@@ -50,6 +50,8 @@ class BatchTrace(Trace):
         self.axis = axis
 
     def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if primitive.inline is not None:
+            return primitive.inline(*args, **params)
         values = []
         dims: list[int | None] = []
         active = self.axis.name is not None and _names(params, self.axis.name)

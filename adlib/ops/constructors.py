@@ -185,7 +185,7 @@ def elementwise(
         **rules,
     )
     primitive.jvp = partial(_elementwise_jvp, primitive, derivatives)
-    primitive.batch = partial(_elementwise_batch, primitive)
+    primitive.batch = partial(elementwise_batch, primitive)
     return primitive
 
 
@@ -207,7 +207,6 @@ def _elementwise_shape(
     dtype = avals[0].dtype
     if result is not None:
         dtype = result(dtype)
-        weak = weak and dtype.kind != "b"
     return ShapedArray(shape, dtype, weak)
 
 
@@ -226,13 +225,15 @@ def _elementwise_jvp(
         if derivative is None or type(t) is Zero:
             continue
         share = derivative(t, ans, *primals, **params)
+        if type(share) is Zero:
+            continue
         if share.aval.shape != ans.aval.shape:
             share = broadcast_to(share, ans.aval.shape)
         total = share if total is None else add_any(total, share)
     return ans, Zero.like(ans) if total is None else total
 
 
-def _elementwise_batch(
+def elementwise_batch(
     primitive: Primitive, axis: Any, args: Sequence[Any], dims: Sequence[Any], **params: Any
 ) -> tuple[Any, Any]:
     batched = [(x.aval.shape, d) for x, d in zip(args, dims, strict=True) if d is not None]

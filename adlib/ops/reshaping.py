@@ -314,6 +314,8 @@ def reduction_batch(
 
 
 def _sum_impl(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    if x.dtype.itemsize < 4 and dtypes.is_float(x.dtype):
+        return xp.add.reduce(x, axis=axes, dtype=np.float32).astype(x.dtype)  # rounded once
     # pairwise in the dtype itself: NumPy's own widening of small integers is not wanted
     return xp.add.reduce(x, axis=axes, dtype=x.dtype) if x.dtype.kind != "b" else xp.any(x, axes)
 

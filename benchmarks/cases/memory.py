@@ -37,7 +37,8 @@ def jacobian_inputs(rng):
 
 
 def warm_jacobian_inputs(rng):
-    return normal(rng, 8, 8), normal(rng, 8)
+    # Large enough for BLAS to touch the buffers that it then keeps.
+    return normal(rng, 512, 512, scale=0.05), normal(rng, 512)
 
 
 # --- a chain of sines -----------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def graph_dot(record: GraphRecord) -> str:
     lines = [
         "digraph jaxpr {",
         '  graph [fontname="monospace"];',
-        "  node [fontname=\"monospace\", fontsize=11];",
+        '  node [fontname="monospace", fontsize=11];',
         *("  " + line for line in _graph_lines(record, "")),
         "}",
     ]

@@ -140,7 +140,7 @@ def _draw_end(node: NodeRecord, part: SubgraphRecord | None, owner: NodeRecord |
     nested = part is not None and owner is not None
     number = int(node.id.rsplit("_", 1)[1])
     if node.kind == "output":
-        first, second = ("out", node.label) if not nested else (node.label, "")
+        first, second = (node.label if nested else f"out {node.label}"), ""
         if nested and number < len(part.results):
             second = f"→ {owner.outputs[part.results[number]]}"
         style, pin = theme.OUTPUT, "last"
@@ -183,19 +183,24 @@ def _draw_equation(node: NodeRecord, depth: int, level: int, unread: bool) -> _T
     rows = _head_rows(node)
     chips = [_clip(str(value)) for value in node.outputs]
     chip_spots, chips_width = _chip_row(chips)
-    width = max([chips_width, *(row_width for row_width, _ in rows)]) + 2 * _PAD_X
+    source_width = text_width(node.source, theme.SMALL_SIZE)
+    last_row = chips_width + (_CHIP_GAP + source_width if node.source else 0.0)
+    width = max([last_row, *(row_width for row_width, _ in rows)]) + 2 * _PAD_X
     width = max(width, 14.0 * (len(node.operands) + 1))
     height = _LINE * (len(rows) + 1) + 2 * _PAD_Y
     style = theme.UNREAD if unread else theme.EQUATION
     shapes: list[Shape] = [Rect(0, 0, width, height, style)]
     for i, (_, texts) in enumerate(rows):
         shapes.extend(_moved(text, _PAD_X, _baseline(i)) for text in texts)
-    left = _PAD_X if len(chips) == 1 else (width - chips_width) / 2
-    shapes.extend(_chip_shapes(chips, chip_spots, left, _baseline(len(rows))))
-    if len(chips) == 1:
-        out_ports: tuple[float, ...] = (width / 2,)
-    else:
-        out_ports = tuple(left + spot for spot in chip_spots)
+    spread = len(chips) > 1 and not node.source
+    left = (width - chips_width) / 2 if spread else _PAD_X
+    baseline = _baseline(len(rows))
+    shapes.extend(_chip_shapes(chips, chip_spots, left, baseline))
+    if node.source:
+        end = width - _PAD_X
+        shapes.append(Text(end, baseline, node.source, theme.SMALL_SIZE, theme.MUTED,
+                           anchor="end", italic=True))  # fmt: skip
+    out_ports = (width / 2,) if len(chips) == 1 else tuple(left + spot for spot in chip_spots)
     box = Box(node.id, width, height, _spread(len(node.operands), width), out_ports)
     return _Tile(box, tuple(shapes))
 
@@ -212,10 +217,6 @@ def _head_rows(node: NodeRecord) -> list[tuple[float, list[Text]]]:
     for line in _param_lines(node):
         width = text_width(line, theme.SMALL_SIZE)
         rows.append((width, [Text(0, 0, line, theme.SMALL_SIZE, theme.MUTED)]))
-    if node.source:
-        width = text_width(node.source, theme.SMALL_SIZE)
-        source = Text(0, 0, node.source, theme.SMALL_SIZE, theme.MUTED, italic=True)
-        rows.append((width, [source]))
     return rows
 
 
@@ -249,7 +250,7 @@ def _chip_shapes(
     chips: Sequence[str], spots: Sequence[float], left: float, baseline: float
 ) -> list[Shape]:
     return [
-        Text(left + spot, baseline, chip, theme.TEXT_SIZE, "#2d5f9e", anchor="middle")
+        Text(left + spot, baseline, chip, theme.TEXT_SIZE, theme.VALUE, anchor="middle")
         for chip, spot in zip(chips, spots, strict=True)
     ]
 
@@ -264,58 +265,59 @@ def _spread(count: int, width: float) -> tuple[float, ...]:
 
 def _draw_container(node: NodeRecord, depth: int, level: int) -> _Tile:
     """An equation with its graphs drawn in it, side by side under a title."""
-    pictures = [_draw_graph(part.graph, depth - 1, level + 1, part, node) for part in node.subgraphs]
-    style = theme.CONTAINERS[level % len(theme.CONTAINERS)]
-    single = len(node.subgraphs) == 1
-    title, subtitle = _container_title(node)
-    caption = 0.0 if single else _CAPTION
-    titled = text_width(title + "  ", theme.LABEL_SIZE) + text_width(subtitle, theme.SMALL_SIZE)
-    part_widths = [
-        max(picture.scene.width, 0.0 if single else text_width(part.title, theme.TEXT_SIZE))
-        for picture, part in zip(pictures, node.subgraphs, strict=True)
+    parts = node.subgraphs
+    pictures = [_draw_graph(part.graph, depth - 1, level + 1, part, node) for part in parts]
+    captions = [part.title for part in parts] if len(parts) > 1 else [""]
+    columns = [
+        max(picture.scene.width, text_width(caption, theme.TEXT_SIZE))
+        for picture, caption in zip(pictures, captions, strict=True)
     ]
-    inner = sum(part_widths) + _INSET * 2 * (len(pictures) - 1)
-    mapped = single and len(node.subgraphs[0].results) == len(node.outputs)
+    inner = sum(columns) + _INSET * 2 * (len(columns) - 1)
+    title, subtitle = _container_title(node)
+    subtitle_start = _INSET + text_width(title + "  ", theme.LABEL_SIZE)
+    titled = subtitle_start + text_width(subtitle, theme.SMALL_SIZE) - _INSET
+    # one graph's outputs stand right above the equation's; several graphs share a row of names
+    mapped = len(parts) == 1 and len(parts[0].results) == len(node.outputs)
     chips = [] if mapped else [_clip(str(value)) for value in node.outputs]
     chip_spots, chips_width = _chip_row(chips)
     width = max(inner, titled, chips_width) + 2 * _INSET
+    top = _HEADER + (_CAPTION if len(parts) > 1 else 0.0)
     body_height = max(picture.scene.height for picture in pictures)
-    height = _HEADER + caption + body_height + _INSET + (_LINE + 6 if chips else 0.0)
+    height = top + body_height + _INSET + (_LINE + 6 if chips else 0.0)
 
-    shapes: list[Shape] = [Rect(0, 0, width, height, style)]
-    shapes.append(Text(_INSET, 17, title, theme.LABEL_SIZE, bold=True))
-    start = _INSET + text_width(title + "  ", theme.LABEL_SIZE)
-    shapes.append(Text(start, 17, subtitle, theme.SMALL_SIZE, theme.MUTED))
-    x, top = (width - inner) / 2, _HEADER + caption
-    lefts = []
-    for part, picture, part_width in zip(node.subgraphs, pictures, part_widths, strict=True):
-        if not single:
-            middle = x + part_width / 2
-            text = Text(middle, _HEADER + 10, part.title, theme.TEXT_SIZE, theme.MUTED,
-                        bold=True, anchor="middle")  # fmt: skip
-            shapes.append(text)
-        left = x + (part_width - picture.scene.width) / 2
-        lefts.append(left)
-        shapes.extend(_moved(shape, left, top) for shape in picture.scene.shapes)
-        x += part_width + 2 * _INSET
+    shapes: list[Shape] = [
+        Rect(0, 0, width, height, theme.CONTAINERS[level % len(theme.CONTAINERS)]),
+        Text(_INSET, 17, title, theme.LABEL_SIZE, bold=True),
+        Text(subtitle_start, 17, subtitle, theme.SMALL_SIZE, theme.MUTED),
+    ]
+    x, lefts = (width - inner) / 2, []
+    for picture, caption, column in zip(pictures, captions, columns, strict=True):
+        middle = x + column / 2
+        if caption:
+            shapes.append(_caption(middle, caption))
+        lefts.append(middle - picture.scene.width / 2)
+        shapes.extend(_moved(shape, lefts[-1], top) for shape in picture.scene.shapes)
+        x += column + 2 * _INSET
     row_left = (width - chips_width) / 2
     shapes.extend(_chip_shapes(chips, chip_spots, row_left, height - 9))
 
     in_ports = _spread(len(node.operands), width)
+    if len(parts) == 1 and len(parts[0].operands) == len(node.operands):
+        in_ports = _ports_at(parts[0].operands, pictures[0].input_spots, lefts[0])
     out_ports = tuple(row_left + spot for spot in chip_spots)
-    if single:
-        part, picture, left = node.subgraphs[0], pictures[0], lefts[0]
-        if len(part.operands) == len(node.operands):
-            in_ports = tuple(
-                left + picture.input_spots[part.operands.index(i)]
-                for i in range(len(node.operands))
-            )
-        if mapped:
-            out_ports = tuple(
-                left + picture.output_spots[part.results.index(i)]
-                for i in range(len(node.outputs))
-            )
+    if mapped:
+        out_ports = _ports_at(parts[0].results, pictures[0].output_spots, lefts[0])
     return _Tile(Box(node.id, width, height, in_ports, out_ports), tuple(shapes))
+
+
+def _caption(middle: float, text: str) -> Text:
+    y = _HEADER + 10
+    return Text(middle, y, text, theme.TEXT_SIZE, theme.MUTED, bold=True, anchor="middle")
+
+
+def _ports_at(positions: Sequence[int], spots: Sequence[float], left: float) -> tuple[float, ...]:
+    """Ports straight above or below the nested inputs or outputs that they belong to."""
+    return tuple(left + spots[positions.index(port)] for port in range(len(positions)))
 
 
 def _container_title(node: NodeRecord) -> tuple[str, str]:

@@ -16,6 +16,7 @@ GROUND = "#fafaf8"
 GROUND_EDGE = "#d9d9d4"
 INK = "#22262e"
 MUTED = "#646b77"
+VALUE = "#2a5a9b"  # names and types of variables
 EDGE = "#7b8492"
 
 # Every fixed-width face in FONT sets its letters at most this wide, in units of its size.
@@ -37,7 +38,7 @@ class BoxStyle:
 INPUT = BoxStyle("#e4eefb", "#4a7fc1", 14)
 CONSTANT = BoxStyle("#efeeea", "#8d8a80", 14, dash="1.5 3")
 OUTPUT = BoxStyle("#e2f3e8", "#3b8f62", 14, stroke_width=2.0)
-EQUATION = BoxStyle("#ffffff", "#8b93a1", 5)
+EQUATION = BoxStyle("#ffffff", "#858d9b", 5)
 UNREAD = BoxStyle("#fafaf8", "#b6bac2", 5, dash="5 3")
 CONTAINERS = (
     BoxStyle("#f3f0fa", "#9a8fc4", 8),

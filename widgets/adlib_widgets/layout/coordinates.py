@@ -9,6 +9,7 @@ links run less far sideways.
 from __future__ import annotations
 
 import itertools
+import math
 from bisect import bisect_left, bisect_right
 
 from adlib_widgets.layout.model import Layered, Segment
@@ -23,11 +24,17 @@ def place(layered: Layered, gap: float) -> None:
     if not layered.layers:
         return
     barred = _crossing_inner_pieces(layered)
-    drafts = [
-        _draft(layered, gap, barred, from_above, from_left)
-        for from_above in (True, False)
-        for from_left in (True, False)
+    neighbours = [
+        (left, right, layered.items[left].width + least_gap(layered, left, right, gap))
+        for layer in layered.layers
+        for left, right in itertools.pairwise(layer)
     ]
+    drafts = []
+    for from_above in (True, False):
+        middles = _middle_neighbours(layered, barred, from_above)
+        for from_left in (True, False):
+            root, shift = _blocks(layered, middles, from_above, from_left)
+            drafts.append(_packed(root, shift, neighbours, from_left))
     _align_drafts(layered, drafts)
     for number, item in enumerate(layered.items):
         item.x = sum(sorted(draft[number] for draft in drafts)[1:3]) / 2
@@ -43,71 +50,56 @@ def least_gap(layered: Layered, left: int, right: int, gap: float) -> float:
 # --- four drafts ------------------------------------------------------------------------
 
 
-def _draft(
-    layered: Layered, gap: float, barred: set[int], from_above: bool, from_left: bool
-) -> list[float]:
-    """One of the four drafts: blocks built in one direction, packed toward one side."""
-    root, shift = _blocks(layered, barred, from_above, from_left)
-    # block → (neighbour block, least distance of their roots' left edges), left to right
-    after: dict[int, dict[int, float]] = {}
-    for layer in layered.layers:
-        for left, right in zip(layer, layer[1:], strict=False):
-            apart = layered.items[left].width + least_gap(layered, left, right, gap)
-            least = apart + shift[left] - shift[right]
-            distances = after.setdefault(root[left], {})
-            distances[root[right]] = max(distances.get(root[right], least), least)
-    at = _packed(layered, root, after, from_left)
-    return [at[root[number]] + shift[number] for number in range(len(layered.items))]
+# where a link ends in the neighbouring layer, at which item, and how far left of that
+# item's edge the near item's edge has to stand for the link to be straight
+_Middle = tuple[float, int, float]
+
+
+def _middle_neighbours(layered: Layered, barred: set[int], from_above: bool) -> list[list[_Middle]]:
+    """The middle link of every item, or its two middle ones, toward the layer above or below."""
+    items = layered.items
+    middles: list[list[_Middle]] = []
+    for segments in layered.above if from_above else layered.below:
+        ends = []
+        for segment in segments:
+            here, there = segment.target_offset, segment.source_offset
+            other = segment.source
+            if not from_above:
+                here, there, other = there, here, segment.target
+            far = items[other]
+            spot = far.position + (0.999 * there / far.width if far.width else 0.5)
+            ends.append((spot, other, there - here, id(segment) in barred))
+        if len(ends) > 1:
+            ends.sort()
+            ends = ends[(len(ends) - 1) // 2 : len(ends) // 2 + 1]
+        middles.append([(spot, other, move) for spot, other, move, bar in ends if not bar])
+    return middles
 
 
 def _blocks(
-    layered: Layered, barred: set[int], from_above: bool, from_left: bool
+    layered: Layered, middles: list[list[_Middle]], from_above: bool, from_left: bool
 ) -> tuple[list[int], list[float]]:
     """Each item's block, named by its root, and its offset from the root's left edge.
 
     An item joins the block of its middle neighbour in the layer before it if no link that
-    is already straight would be crossed. Long links' inner pieces go first, so that these run
-    straight.
+    is already straight would be crossed.
     """
-    items = layered.items
-    root = list(range(len(items)))
-    shift = [0.0] * len(items)
-    side = layered.above if from_above else layered.below
+    root = list(range(len(layered.items)))
+    shift = [0.0] * len(root)
     layers = layered.layers if from_above else layered.layers[::-1]
     for layer in layers[1:]:
         last = -1.0 if from_left else float("inf")
         taken: set[int] = set()
         for number in layer if from_left else reversed(layer):
-            ends = sorted(
-                (_far_spot(layered, s, from_above), i) for i, s in enumerate(side[number])
-            )
-            if not ends:
-                continue
-            middles = [(len(ends) - 1) // 2, len(ends) // 2]
-            for middle in dict.fromkeys(middles if from_left else middles[::-1]):
-                spot, which = ends[middle]
-                segment = side[number][which]
-                other = segment.source if from_above else segment.target
+            choices = middles[number]
+            for spot, other, move in choices if from_left else reversed(choices):
                 free = spot > last if from_left else spot < last
-                if not free or other in taken or id(segment) in barred:
-                    continue
-                here, there = segment.target_offset, segment.source_offset
-                if not from_above:
-                    here, there = there, here
-                root[number] = root[other]
-                shift[number] = shift[other] + there - here
-                last = spot
-                taken.add(other)
-                break
+                if free and other not in taken:
+                    root[number], shift[number] = root[other], shift[other] + move
+                    last = spot
+                    taken.add(other)
+                    break
     return root, shift
-
-
-def _far_spot(layered: Layered, segment: Segment, from_above: bool) -> float:
-    """Where a segment ends in the layer before: position of the item, and a part for the port."""
-    far = segment.source if from_above else segment.target
-    offset = segment.source_offset if from_above else segment.target_offset
-    item = layered.items[far]
-    return item.position + (0.999 * offset / item.width if item.width else 0.5)
 
 
 def _crossing_inner_pieces(layered: Layered) -> set[int]:
@@ -135,41 +127,45 @@ def _crossing_inner_pieces(layered: Layered) -> set[int]:
 
 
 def _packed(
-    layered: Layered,
     root: list[int],
-    after: dict[int, dict[int, float]],
+    shift: list[float],
+    neighbours: list[tuple[int, int, float]],
     from_left: bool,
-) -> dict[int, float]:
-    """The x of every block: as far left as it goes, then as far right as its followers let it
-    (or the mirror image)."""
-    waiting = dict.fromkeys(root, 0)
-    for followers in after.values():
-        for follower in followers:
-            waiting[follower] += 1
+) -> list[float]:
+    """The x of every item: blocks as far left as they go, then as far right as their followers
+    let them; or the mirror image."""
+    # of each block: its neighbours to the right, and how far from its edge theirs have to be
+    after: dict[int, dict[int, float]] = {block: {} for block in root}
+    for left, right, apart in neighbours:
+        distances, follower = after[root[left]], root[right]
+        least = apart + shift[left] - shift[right]
+        if least > distances.get(follower, -math.inf):
+            distances[follower] = least
+    before: dict[int, dict[int, float]] = {block: {} for block in after}
+    for block, followers in after.items():
+        for follower, least in followers.items():
+            before[follower][block] = least
+    waiting = {block: len(leaders) for block, leaders in before.items()}
     sequence = [block for block, count in waiting.items() if not count]
     for block in sequence:  # grows while we walk it
-        for follower in after.get(block, ()):
+        for follower in after[block]:
             waiting[follower] -= 1
             if not waiting[follower]:
                 sequence.append(follower)
-    before: dict[int, dict[int, float]] = {}
-    for block, followers in after.items():
-        for follower, least in followers.items():
-            before.setdefault(follower, {})[block] = least
     at: dict[int, float] = {}
     if from_left:
         for block in sequence:
-            at[block] = max((at[o] + d for o, d in before.get(block, {}).items()), default=0.0)
+            at[block] = max((at[o] + d for o, d in before[block].items()), default=0.0)
         for block in reversed(sequence):
-            room = [at[o] - d for o, d in after.get(block, {}).items()]
+            room = [at[o] - d for o, d in after[block].items()]
             at[block] = max(at[block], min(room)) if room else at[block]
     else:
         for block in reversed(sequence):
-            at[block] = min((at[o] - d for o, d in after.get(block, {}).items()), default=0.0)
+            at[block] = min((at[o] - d for o, d in after[block].items()), default=0.0)
         for block in sequence:
-            room = [at[o] + d for o, d in before.get(block, {}).items()]
+            room = [at[o] + d for o, d in before[block].items()]
             at[block] = min(at[block], max(room)) if room else at[block]
-    return at
+    return [at[block] + offset for block, offset in zip(root, shift, strict=True)]
 
 
 def _align_drafts(layered: Layered, drafts: list[list[float]]) -> None:
@@ -283,9 +279,7 @@ def _nearest_weighted_median(pulls: list[tuple[float, int]]) -> float:
     return 0.0
 
 
-def _room(
-    layered: Layered, group: list[int], members: set[int], gap: float
-) -> tuple[float, float]:
+def _room(layered: Layered, group: list[int], members: set[int], gap: float) -> tuple[float, float]:
     """How far a group may slide left and right without coming too near to a neighbour."""
     items = layered.items
     left = right = float("inf")

@@ -126,7 +126,9 @@ def split_links(
             start = _DUMMY_WIDTH / 2 if trunk else offset
             trunk.append(len(segments))
             segments.append(Segment(here, start, len(items) - 1, _DUMMY_WIDTH / 2))
-        here, start = (segments[trunk[below - 1]].target, _DUMMY_WIDTH / 2) if below else (source, offset)
+        here, start = (
+            (segments[trunk[below - 1]].target, _DUMMY_WIDTH / 2) if below else (source, offset)
+        )
         chains.append([*trunk[:below], len(segments)])
         segments.append(Segment(here, start, target, boxes[target].in_ports[link.target_port]))
     layers: list[list[int]] = [[] for _ in range(max(layer_of, default=-1) + 1)]

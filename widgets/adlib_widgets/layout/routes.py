@@ -27,7 +27,7 @@ def route(
     corners: dict[str, Point] = {}
     for box, item in zip(boxes, items, strict=False):
         middle = (tops[item.layer] + bottoms[item.layer]) / 2
-        corners[box.id] = (item.x, middle - item.height / 2)
+        corners[box.id] = (round(item.x, 2), round(middle - item.height / 2, 2))
     routes = []
     for link, chain in zip(links, layered.chains, strict=True):
         points: list[Point] = []
@@ -39,8 +39,9 @@ def route(
         source_box = boxes[layered.segments[chain[0]].source]
         start = corners[link.source][1] + source_box.height
         end = corners[link.target][1]
-        points.insert(0, (points[0][0], start))
-        points.append((points[-1][0], end))
+        # rounding must not put a box's bottom below its layer's, or its top above
+        points.insert(0, (points[0][0], min(start, points[0][1])))
+        points.append((points[-1][0], max(end, points[-1][1])))
         routes.append(_simplified(points))
     return Layout(corners, tuple(routes), right - left, bottoms[-1] if bottoms else 0.0)
 
@@ -64,12 +65,13 @@ def _bands(layered: Layered, vertical_gap: float) -> tuple[list[float], list[flo
 
 
 def _simplified(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Without repeated points, and without points in the middle of a straight run."""
+    """Rounded, without repeated points, and without points in the middle of a straight run."""
     kept: list[Point] = []
-    for point in points:
+    for x, y in points:
+        point = (round(x, 2), round(y, 2))
         if kept and point == kept[-1]:
             continue
-        if len(kept) >= 2 and abs(kept[-2][0] - kept[-1][0]) < 1e-9 > abs(kept[-1][0] - point[0]):
+        if len(kept) >= 2 and kept[-2][0] == kept[-1][0] == point[0]:
             kept.pop()
         kept.append(point)
     return tuple(kept)

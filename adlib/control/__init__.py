@@ -1,0 +1,1 @@
+"""Primitives whose rules run interpreters: jit, control flow, custom rules, checkpoint."""

@@ -1,0 +1,260 @@
+"""checkpoint: recompute a part of the program in the reverse sweep instead of storing it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from adlib.base import tree
+from adlib.control.calls import merge_arguments, name_of, normalize_argnums
+from adlib.control.functions import evaluate, trace, values_of, zero_mask
+from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero
+from adlib.core.evaluate import EvalTrace
+from adlib.core.jaxpr import ClosedJaxpr, Jaxpr, Var, dead_code_eliminated
+from adlib.core.primitive import Sample, define_primitive
+from adlib.core.program import program
+from adlib.core.trace import fresh, state
+from adlib.interpreters.batch import batch_jaxpr
+from adlib.interpreters.jvp import jvp_jaxpr
+from adlib.interpreters.linearize import LinearMap, Tape, partial_eval_jaxpr
+from adlib.interpreters.transpose import pull_back, transpose_jaxpr
+from adlib.ops.operands import normal, operands
+from adlib.ops.reshaping import moveaxis
+
+
+def _shape(*avals: ShapedArray, jaxpr: ClosedJaxpr, **_: Any) -> list[ShapedArray]:
+    return jaxpr.out_avals
+
+
+def _jvp(
+    primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, **params: Any
+) -> tuple[list[Any], list[Any]]:
+    nonzero = zero_mask(tangents)
+    given = [t for t in tangents if type(t) is not Zero]
+    # Both parts stay behind the checkpoint: what depends on primals alone is computed now
+    # by partial evaluation, what depends on tangents is recorded together with the primals.
+    pushed, mask = jvp_jaxpr(jaxpr, nonzero)
+    outs = remat_p.bind(*primals, *given, jaxpr=pushed, **params)
+    count = len(mask)
+    rest = iter(outs[count:])
+    return outs[:count], [
+        next(rest) if m else Zero.like(o) for o, m in zip(outs[:count], mask, strict=True)
+    ]
+
+
+def _batch(
+    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: ClosedJaxpr, **params: Any
+) -> tuple[list[Any], list[Any]]:
+    mapped, mask = batch_jaxpr(jaxpr, axis, [d is not None for d in dims])
+    moved = [x if d is None else moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True)]
+    outs = remat_p.bind(*moved, jaxpr=mapped, **params)
+    return outs, [0 if m else None for m in mask]
+
+
+def _partial_eval(tape: Tape, args: Sequence[Any], **params: Any) -> list[Any]:
+    closed = params["jaxpr"]
+    unknown = [tape.owns(a) for a in args]
+    split = partial_eval_jaxpr(closed, unknown)
+    count = len(split.known.out_avals) - split.residuals
+    known_args = [a for a, u in zip(args, unknown, strict=True) if not u]
+    # outputs alone, without residuals: storing those is what a checkpoint is there to avoid
+    known = split.known.cached("outputs", lambda: _with_outputs(
+        split.known, split.known.jaxpr.outvars[:count]))
+    values = iter(evaluate(known, *known_args))
+    saved, jaxpr = _saved_values(closed, unknown, known_args, params["policy"])
+    recorded = tape.record(
+        remat_p, [*args, *saved], {**params, "jaxpr": jaxpr, "differentiated": True}
+    )
+    by_place = iter(recorded)
+    results = []
+    for u, r in zip(split.out_unknown, by_place, strict=True):
+        results.append(r if u else next(values))
+    return results
+
+
+def _with_outputs(closed: ClosedJaxpr, outvars: Sequence[Any]) -> ClosedJaxpr:
+    old = closed.jaxpr
+    jaxpr = Jaxpr(old.constvars, old.invars, list(outvars), old.eqns)
+    return ClosedJaxpr(dead_code_eliminated(jaxpr), closed.consts)
+
+
+def _saved_values(
+    closed: ClosedJaxpr, unknown: list[bool], known_args: list[Any], policy: Any
+) -> tuple[list[Any], ClosedJaxpr]:
+    """Values that the policy keeps, and the program that takes them instead of making them."""
+    if policy is None:
+        return [], closed
+    old = closed.jaxpr
+    depends: set[Any] = {v for v, u in zip(old.invars, unknown, strict=True) if u}
+    kept: list[Any] = []
+    eqns = []
+    for eqn in old.eqns:
+        if any(v in depends for v in eqn.invars if isinstance(v, Var)):
+            depends.update(eqn.outvars)
+        elif policy(eqn.primitive, *[v.aval for v in eqn.invars], **eqn.params):
+            kept += eqn.outvars
+            continue
+        eqns.append(eqn)
+    if not kept:
+        return [], closed
+    known_inputs = [v for v, u in zip(old.invars, unknown, strict=True) if not u]
+    maker = Jaxpr(old.constvars, known_inputs, kept, [
+        e for e in old.eqns if not any(v in depends for v in e.outvars)])
+    saved = evaluate(ClosedJaxpr(dead_code_eliminated(maker), closed.consts), *known_args)
+    taker = Jaxpr(old.constvars, [*old.invars, *kept], old.outvars, eqns)
+    return saved, ClosedJaxpr(taker, closed.consts)
+
+
+def _transpose(cts: Sequence[Any], *args: Any, jaxpr: ClosedJaxpr, **params: Any) -> list[Any]:
+    """Run the program again at the saved arguments, recording, and sweep back at once."""
+    linear = [type(a) is UndefinedPrimal for a in args]
+    if type(state.trace) is not EvalTrace:
+        nonzero = zero_mask(cts)
+        transposed, mask = transpose_jaxpr(jaxpr, linear, nonzero)
+        known = [a for a, lin in zip(args, linear, strict=True) if not lin]
+        given = [ct for ct in cts if type(ct) is not Zero]
+        outs = iter(remat_p.bind(*known, *given, jaxpr=transposed, **params))
+        flags = iter(mask)
+        return [next(outs) if lin and next(flags) else None for lin in linear]
+    tape = Tape(state.trace)
+    inputs = [tape.new(a.aval) if lin else None for a, lin in zip(args, linear, strict=True)]
+    with fresh(tape):
+        outs = evaluate(jaxpr, *[a if t is None else t for a, t in zip(args, inputs, strict=True)])
+    return pull_back(LinearMap(tape, inputs, outs), list(cts), consume=True)
+
+
+remat_p = define_primitive(
+    "remat2",
+    shape=_shape,
+    kernel=lambda xp, jaxpr, **_: program(jaxpr, xp),
+    jvp=_jvp,
+    transpose=_transpose,
+    batch=_batch,
+    partial_eval=_partial_eval,
+    multiple_results=True,
+    first_order=False,
+)
+
+
+def checkpoint(
+    fun: Callable[..., Any] | None = None,
+    *,
+    prevent_cse: bool = True,
+    policy: Callable[..., bool] | None = None,
+    static_argnums: int | Sequence[int] = (),
+    concrete: bool = False,
+) -> Any:
+    """A function whose inner values are recomputed in the reverse sweep, not stored.
+
+    Saves memory for a second forward evaluation: only arguments are kept (and what
+    ``policy`` says). Griewank, "Achieving logarithmic growth of temporal and spatial
+    complexity in reverse automatic differentiation", 1992.
+
+    Args:
+      fun: the function.
+      policy: ``policy(primitive, *avals, **params)`` is True for results to keep; see
+        ``checkpoint_policies``.
+      static_argnums: positions of arguments that are no arrays.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> adlib.grad(adlib.checkpoint(lambda x: jnp.sin(jnp.sin(x))))(1.0)
+    Array(0.36003953, dtype=float32, weak_type=True)
+    """
+    if fun is None:
+        return functools.partial(
+            checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums
+        )
+    static = normalize_argnums(static_argnums)
+
+    @functools.wraps(fun, updated=())
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        places = sorted({n % len(args) for n in static})
+        fixed = [args[n] for n in places]
+        dynamic = [a for i, a in enumerate(args) if i not in places]
+        values, in_tree = values_of((dynamic, kwargs), name_of(fun))
+
+        def inner(dynamic: Any, keywords: Any) -> Any:
+            return fun(*merge_arguments(dynamic, fixed, places), **keywords)
+
+        closed, consts, out_tree = trace(inner, in_tree, [v.aval for v in values], name_of(fun))
+        outs = remat_p.bind(
+            *consts, *values, jaxpr=closed, prevent_cse=prevent_cse, differentiated=False,
+            policy=policy,
+        )
+        return tree.unflatten(out_tree, outs)
+
+    return checkpointed
+
+
+# -------------------------------------------------------------------- policies
+
+name_p = define_primitive(
+    "name",
+    shape=lambda x, *, name: x,
+    impl=lambda xp, x, *, name: x,
+    transpose=lambda ct, x, *, name: (ct,),
+    batch=lambda axis, args, dims, *, name: (name_p.bind(args[0], name=name), dims[0]),
+    samples=lambda: [Sample((normal(3),), {"name": "x"})],
+)
+
+
+def _name_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, name: str) -> tuple[Any, Any]:
+    return name_p.bind(primals[0], name=name), tangents[0]
+
+
+name_p.jvp = _name_jvp
+
+
+def checkpoint_name(x: Any, name: str) -> Any:
+    """``x`` itself, under a name by which a checkpoint policy can choose it."""
+    return tree.map(lambda leaf: name_p.bind(*operands("checkpoint_name", leaf), name=name), x)
+
+
+class checkpoint_policies:
+    """Rules for what a checkpoint keeps: functions of a primitive and its arguments' types."""
+
+    @staticmethod
+    def everything_saveable(primitive: Any, *avals: Any, **params: Any) -> bool:
+        return True
+
+    @staticmethod
+    def nothing_saveable(primitive: Any, *avals: Any, **params: Any) -> bool:
+        return False
+
+    @staticmethod
+    def dots_saveable(primitive: Any, *avals: Any, **params: Any) -> bool:
+        return primitive.name in ("dot_general", "conv_general_dilated")
+
+    checkpoint_dots = dots_saveable
+
+    @staticmethod
+    def dots_with_no_batch_dims_saveable(primitive: Any, *avals: Any, **params: Any) -> bool:
+        if primitive.name != "dot_general":
+            return False
+        return not params["dimension_numbers"][1][0]
+
+    checkpoint_dots_with_no_batch_dims = dots_with_no_batch_dims_saveable
+
+    @staticmethod
+    def save_only_these_names(*names: str) -> Callable[..., bool]:
+        """Keep the values named by ``checkpoint_name`` with one of ``names``."""
+        return lambda primitive, *_, **params: (
+            primitive.name == "name" and params["name"] in names)
+
+    @staticmethod
+    def save_any_names_but_these(*names: str) -> Callable[..., bool]:
+        """Keep named values, except those named so."""
+        return lambda primitive, *_, **params: (
+            primitive.name == "name" and params["name"] not in names)
+
+    @staticmethod
+    def save_anything_except_these_names(*names: str) -> Callable[..., bool]:
+        """Keep everything but the values named so."""
+        return lambda primitive, *_, **params: not (
+            primitive.name == "name" and params["name"] in names)
+
+    @staticmethod
+    def save_from_both_policies(one: Any, other: Any) -> Callable[..., bool]:
+        """Keep what either policy keeps."""
+        return lambda *args, **params: one(*args, **params) or other(*args, **params)

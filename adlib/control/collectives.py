@@ -1,0 +1,233 @@
+"""Collectives over a named axis of vmap: psum, pmean, pmax, pmin, all_gather, axis_index, …"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adlib.base import tree
+from adlib.core.array import ArrayImpl, as_value, scalar
+from adlib.core.avals import ShapedArray, Zero
+from adlib.core.primitive import Primitive, define_primitive
+from adlib.core.trace import axis_size as _size_of
+from adlib.ops.arithmetic import div, eq, mul
+from adlib.ops.conversion import convert_element_type
+from adlib.ops.filling import iota
+from adlib.ops.reductions import reduce_max, reduce_min
+from adlib.ops.reshaping import broadcast_in_dim, moveaxis, reduce_sum
+
+# A collective is an ordinary operation until it meets the trace of the vmap that owns its
+# axis: that trace calls the batching rule with the axis in question among ``axes``.
+
+
+def _unbound(xp: Any, axis_name: Any, **_: Any) -> Any:
+    for name in axis_name if isinstance(axis_name, tuple) else (axis_name,):
+        _size_of(name)  # raises the teaching error
+    raise NameError(f"the axis {axis_name!r} belongs to no vmap that is being evaluated")
+
+
+def _reduction_batch(
+    primitive: Primitive, reduce: Callable[..., Any], axis: Any, args: Sequence[Any],
+    dims: Sequence[Any], *, axis_name: tuple[Any, ...],
+) -> tuple[Any, Any]:
+    (x,), (d,) = args, dims
+    if axis.name not in axis_name:
+        return primitive.bind(x, axis_name=axis_name), d
+    if d is None:
+        reduced = mul(x, scalar(axis.size, x.aval.dtype)) if primitive is psum_p else x
+    else:
+        reduced = reduce(x, (d,))
+    rest = tuple([n for n in axis_name if n != axis.name])
+    return (primitive.bind(reduced, axis_name=rest) if rest else reduced), None
+
+
+def _psum_transpose(ct: Any, x: Any, *, axis_name: Any) -> tuple[Any]:
+    return (psum_p.bind(ct, axis_name=axis_name),)
+
+
+def _psum_jvp(primals: Any, tangents: Any, *, axis_name: Any) -> tuple[Any, Any]:
+    ans = psum_p.bind(primals[0], axis_name=axis_name)
+    (t,) = tangents
+    return ans, Zero.like(ans) if type(t) is Zero else psum_p.bind(t, axis_name=axis_name)
+
+
+psum_p = define_primitive(
+    "psum", shape=lambda x, *, axis_name: x, kernel=_unbound, jvp=_psum_jvp,
+    transpose=_psum_transpose, first_order=False,
+)
+psum_p.batch = partial(_reduction_batch, psum_p, reduce_sum)
+
+
+def _extremum(name: str, reduce: Callable[..., Any]) -> Primitive:
+    """pmax or pmin; the tangent is that of the examples that attain it, shared evenly."""
+
+    def jvp(primals: Any, tangents: Any, *, axis_name: Any) -> tuple[Any, Any]:
+        (x,), (t,) = primals, tangents
+        ans = primitive.bind(x, axis_name=axis_name)
+        if type(t) is Zero:
+            return ans, Zero.like(ans)
+        at_best = convert_element_type(eq(x, ans), x.aval.dtype)
+        count = psum_p.bind(at_best, axis_name=axis_name)
+        return ans, psum_p.bind(mul(t, div(at_best, count)), axis_name=axis_name)
+
+    primitive = define_primitive(
+        name, shape=lambda x, *, axis_name: x, kernel=_unbound, jvp=jvp, first_order=False
+    )
+    primitive.batch = partial(_reduction_batch, primitive, reduce)
+    return primitive
+
+
+pmax_p = _extremum("pmax", reduce_max)
+pmin_p = _extremum("pmin", reduce_min)
+
+
+def _names(axis_name: Any) -> tuple[Any, ...]:
+    names = tuple(axis_name) if isinstance(axis_name, (tuple, list)) else (axis_name,)
+    for name in names:
+        _size_of(name)
+    return names
+
+
+def _each(primitive: Primitive, x: Any, axis_name: Any) -> Any:
+    names = _names(axis_name)
+    return tree.map(
+        lambda leaf: primitive.bind(as_value(leaf, primitive.name), axis_name=names), x
+    )
+
+
+def psum(x: Any, axis_name: Any) -> Any:
+    """Sum over the examples of the vmap(s) that name ``axis_name``.
+
+    Raises NameError outside of such a vmap.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> adlib.vmap(lambda x: x / adlib.lax.psum(x, "i"), axis_name="i")(jnp.array([1.0, 3.0]))
+    Array([0.25, 0.75], dtype=float32)
+    """
+    names = _names(axis_name)
+
+    def total(leaf: Any) -> Any:
+        value = as_value(leaf, "psum")
+        if isinstance(leaf, (int, float)) and not isinstance(leaf, bool):
+            size = int(np.prod([_size_of(n) for n in names]))
+            return leaf * size  # a Python constant stays one: psum(1, axis) is the axis size
+        if value.aval.dtype.kind == "b":
+            value = convert_element_type(value, np.dtype(np.int32))
+        return psum_p.bind(value, axis_name=names)
+
+    return tree.map(total, x)
+
+
+def pmean(x: Any, axis_name: Any) -> Any:
+    """Mean over the examples of the vmap that names ``axis_name``."""
+    size = int(np.prod([_size_of(n) for n in _names(axis_name)]))
+    return tree.map(
+        lambda leaf: div(psum(as_value(leaf), axis_name), scalar(size, as_value(leaf).aval.dtype)), x
+    )
+
+
+def pmax(x: Any, axis_name: Any) -> Any:
+    """Maximum over the examples of the vmap that names ``axis_name``."""
+    return _each(pmax_p, x, axis_name)
+
+
+def pmin(x: Any, axis_name: Any) -> Any:
+    """Minimum over the examples of the vmap that names ``axis_name``."""
+    return _each(pmin_p, x, axis_name)
+
+
+# ----------------------------------------------------------- gather, index
+
+
+def _gather_shape(x: ShapedArray, *, axis_name: Any, size: int, axis: int) -> ShapedArray:
+    shape = (*x.shape[:axis], size, *x.shape[axis:])
+    return x.update(shape=shape)
+
+
+def _gather_batch(
+    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, axis_name: Any, **params: Any
+) -> tuple[Any, Any]:
+    (x,), (d,) = args, dims
+    place = params["axis"]
+    if axis.name != axis_name:
+        outer = d + (place <= d)
+        moved = {**params, "axis": place + (d < place)}
+        return all_gather_p.bind(x, axis_name=axis_name, **moved), outer
+    if d is None:
+        shape = (*x.aval.shape[:place], axis.size, *x.aval.shape[place:])
+        kept = [i for i in range(len(shape)) if i != place]
+        return broadcast_in_dim(x, shape, kept), None
+    return moveaxis(x, d, place), None
+
+
+def _gather_jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Any, Any]:
+    ans = all_gather_p.bind(primals[0], **params)
+    (t,) = tangents
+    return ans, Zero.like(ans) if type(t) is Zero else all_gather_p.bind(t, **params)
+
+
+def _gather_transpose(ct: Any, x: Any, *, axis_name: Any, size: int, axis: int) -> tuple[Any]:
+    # every example sees all of them: sum the cotangents of all, and take this one's share
+    total = psum_p.bind(moveaxis(ct, axis, 0), axis_name=(axis_name,))
+    here = convert_element_type(
+        eq(iota(np.dtype(np.int32), size), axis_index(axis_name)), total.aval.dtype
+    )
+    weights = broadcast_in_dim(here, total.aval.shape, (0,))
+    return (reduce_sum(mul(total, weights), (0,)),)
+
+
+all_gather_p = define_primitive(
+    "all_gather", shape=_gather_shape, kernel=_unbound, jvp=_gather_jvp,
+    transpose=_gather_transpose, batch=_gather_batch, first_order=False,
+)
+
+
+def all_gather(x: Any, axis_name: Any, *, axis: int = 0, tiled: bool = False) -> Any:
+    """The values of all examples, stacked along a new ``axis`` (joined there with ``tiled``)."""
+    size = _size_of(axis_name)
+
+    def gather(leaf: Any) -> Any:
+        value = as_value(leaf, "all_gather")
+        place = axis % (value.aval.ndim + 1)
+        out = all_gather_p.bind(value, axis_name=axis_name, size=size, axis=place)
+        if not tiled:
+            return out
+        shape = list(value.aval.shape)
+        shape[place] *= size
+        return out.reshape(shape)
+
+    return tree.map(gather, x)
+
+
+def _index_batch(
+    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, axis_name: Any
+) -> tuple[Any, int]:
+    aval = ShapedArray((axis.size,), np.dtype(np.int32))
+    return ArrayImpl(np.arange(axis.size, dtype=np.int32), aval), 0
+
+
+axis_index_p = define_primitive(
+    "axis_index",
+    shape=lambda *, axis_name: ShapedArray((), np.dtype(np.int32)),
+    kernel=_unbound,
+    jvp=lambda primals, tangents, *, axis_name: (
+        (out := axis_index_p.bind(axis_name=axis_name)), Zero.like(out)),
+    batch=_index_batch,
+    first_order=False,
+)
+
+
+def axis_index(axis_name: Any) -> Any:
+    """Index of the current example along the vmap that names ``axis_name``."""
+    _size_of(axis_name)
+    return axis_index_p.bind(axis_name=axis_name)
+
+
+def axis_size(axis_name: Any) -> int:
+    """Size of the vmap's axis that is named ``axis_name``."""
+    return _size_of(axis_name)
+
+

@@ -1,0 +1,237 @@
+"""How arguments meet: values to arrays, dtypes to a common one, ranks to an equal one.
+
+Functions of ``adlib.lax`` take arrays of equal dtype and rank; NumPy's take whatever there
+is. What stands between them is here, and is the hottest Python of eager execution: two
+arrays of one type, and an array with a Python scalar, pass with a few look-ups.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adlib.base.config import config
+from adlib.base.source import here
+from adlib.core import dtypes
+from adlib.core.array import Array, ArrayImpl, as_value, check_integer_fits, scalar
+from adlib.core.avals import ShapedArray
+from adlib.core.trace import state
+from adlib.ops.conversion import convert_element_type_p
+from adlib.ops.reshaping import broadcast_in_dim
+
+# Which dtype kinds of the partner a Python scalar adopts, without anything being promoted.
+_ADOPTS: dict[type, str] = {float: "fc", int: "fciu", bool: "fciub", complex: "c"}
+
+
+def adopt(value: Any, partner: ShapedArray) -> ArrayImpl | None:
+    """A Python scalar as a constant of the partner's dtype, or None if that takes promotion.
+
+    Raises OverflowError where an integer does not fit the default integer dtype; in a
+    narrower one it wraps around.
+    """
+    kinds = _ADOPTS.get(type(value))
+    dtype = partner.dtype
+    if kinds is None or dtype.kind not in kinds:
+        return None
+    if dtype.kind in "iu" and not -128 <= value <= 127:
+        _check_integer(value)
+    return scalar(value, dtype, partner.weak_type)
+
+
+def _check_integer(value: Any) -> None:
+    check_integer_fits(value, dtypes.canonicalize_dtype(np.int64))
+
+
+def to_array(x: Any, what: str, position: int | None = 0) -> Array:
+    """``x`` as an Array; TypeError naming the function for lists and other objects."""
+    return x if isinstance(x, Array) else as_value(x, what, position)
+
+
+def to_arrays(what: str, *xs: Any) -> list[Array]:
+    """Arguments as Arrays, each with its own dtype."""
+    return [x if isinstance(x, Array) else as_value(x, what, i) for i, x in enumerate(xs)]
+
+
+# ------------------------------------------------------------------------ dtypes
+
+
+def convert(x: Array, dtype: Any, weak_type: bool = False) -> Array:
+    """``x`` in another dtype or weakness; itself where it has both already."""
+    aval = x.aval
+    if aval.dtype == dtype and aval.weak_type == weak_type:
+        return x
+    if type(x) is ArrayImpl and aval.dtype == dtype:
+        # only the weakness differs: the numbers are shared
+        return ArrayImpl(x._value, ShapedArray(aval.shape, dtype, weak_type))
+    return convert_element_type_p.bind(x, new_dtype=dtype, weak_type=weak_type)
+
+
+def promote_dtypes(what: str, *xs: Any) -> list[Array]:
+    """Arguments as Arrays of their common dtype; Python scalars are made in that dtype."""
+    values = to_arrays(what, *xs)
+    first = values[0].aval
+    for value in values:
+        aval = value.aval
+        if aval.dtype is not first.dtype or aval.weak_type is not first.weak_type:
+            break
+    else:
+        return values
+    dtype, weak = dtypes.promote(*[(v.aval.dtype, v.aval.weak_type) for v in values])
+    return [_in_dtype(x, v, dtype, weak) for x, v in zip(xs, values, strict=True)]
+
+
+def promote_dtypes_inexact(what: str, *xs: Any) -> list[Array]:
+    """As ``promote_dtypes``, with integers and booleans becoming the default float."""
+    values = to_arrays(what, *xs)
+    dtype, weak = inexact_type(*[v.aval for v in values])
+    return [_in_dtype(x, v, dtype, weak) for x, v in zip(xs, values, strict=True)]
+
+
+def inexact_type(*avals: ShapedArray) -> tuple[Any, bool]:
+    """(dtype, weak_type) that values of these types are computed with in a float function."""
+    if len(avals) == 1:
+        dtype, weak = avals[0].dtype, avals[0].weak_type
+    else:
+        dtype, weak = dtypes.promote(*[(a.dtype, a.weak_type) for a in avals])
+    if not dtypes.is_inexact(dtype):
+        dtype = dtypes.canonicalize_dtype(np.float64)
+    return dtype, weak
+
+
+def _in_dtype(x: Any, value: Array, dtype: Any, weak: bool) -> Array:
+    """``value``, made from ``x``, in the common type; scalars are rounded only once."""
+    if x is not value and type(x) in _ADOPTS:
+        return scalar(x, dtype, weak)
+    return convert(value, dtype, weak)
+
+
+# ------------------------------------------------------------------------- ranks
+
+
+def promote_ranks(what: str, xs: Sequence[Array]) -> list[Array]:
+    """Arrays with axes of size 1 put in front until ranks are equal; scalars stay scalars."""
+    ranks = {len(x.aval.shape) for x in xs}
+    ranks.discard(0)
+    if len(ranks) <= 1:
+        return list(xs)
+    _note_rank_promotion(what, xs)
+    rank = max(ranks)
+    return [_with_rank(x, rank) for x in xs]
+
+
+def _with_rank(x: Array, rank: int) -> Array:
+    shape = x.aval.shape
+    missing = rank - len(shape)
+    if not missing or not shape:
+        return x
+    return broadcast_in_dim(x, (1,) * missing + shape, tuple(range(missing, rank)))
+
+
+def _note_rank_promotion(what: str, xs: Sequence[Array]) -> None:
+    mode = config.jax_numpy_rank_promotion
+    if mode == "allow":
+        return
+    shapes = ", ".join(str(x.aval.shape) for x in xs)
+    message = (
+        f"{what} of operands with shapes {shapes} needs rank promotion, and the flag "
+        f"jax_numpy_rank_promotion is {mode!r}.{here()}\n"
+        "  Repair: give the operands equal ranks, for example with x[None, :]."
+    )
+    if mode == "raise":
+        raise ValueError(message)
+    warnings.warn(message, stacklevel=2)
+
+
+def check_broadcast(what: str, xs: Sequence[Array]) -> None:
+    """Raise the error that names all shapes where these do not broadcast."""
+    broadcast_shapes(*[x.aval.shape for x in xs], what=what)
+
+
+@functools.lru_cache(4096)
+def broadcast_shapes(*shapes: Any, what: str = "broadcasting") -> tuple[int, ...]:
+    """The shape that arrays of these shapes have together; ints count as 1-d shapes.
+
+    Raises ValueError naming the shapes where they do not fit.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
+    given = [(s,) if isinstance(s, (int, np.integer)) else tuple(s) for s in shapes]
+    rank = max((len(s) for s in given), default=0)
+    result = []
+    for axis in range(-rank, 0):
+        sizes = {s[axis] for s in given if len(s) >= -axis}
+        wide = sizes - {1}
+        if len(wide) > 1:
+            listed = ", ".join(str(s) for s in given)
+            raise ValueError(
+                f"Incompatible shapes for {what}: {listed}.{here()}\n  Shapes are aligned at "
+                "the end; two sizes fit if they are equal or one of them is 1."
+            )
+        result.append(wide.pop() if wide else 1)
+    return tuple(result)
+
+
+# ------------------------------------------------------------------------ both
+
+
+def promote(what: str, *xs: Any) -> list[Array]:
+    """Arguments as Arrays of common dtype and equal rank (or rank 0): ready for lax."""
+    if len(xs) == 2:
+        x, y = xs
+        if isinstance(x, Array):
+            if isinstance(y, Array):
+                if x.aval is y.aval:
+                    return [x, y]
+            else:
+                constant = adopt(y, x.aval)
+                if constant is not None:
+                    return [x, constant]
+        elif isinstance(y, Array):
+            constant = adopt(x, y.aval)
+            if constant is not None:
+                return [constant, y]
+    values = promote_ranks(what, promote_dtypes(what, *xs))
+    _check_fit(what, values)
+    return values
+
+
+def promote_inexact(what: str, *xs: Any) -> list[Array]:
+    """As ``promote``, with integers and booleans becoming floats."""
+    values = promote_ranks(what, promote_dtypes_inexact(what, *xs))
+    _check_fit(what, values)
+    return values
+
+
+def _check_fit(what: str, values: Sequence[Array]) -> None:
+    first = values[0].aval.shape
+    for value in values:
+        shape = value.aval.shape
+        if shape != first and shape and first:
+            check_broadcast(what, values)
+            return
+
+
+def same_shape(*xs: Array) -> list[Array]:
+    """Every array broadcast to the shape they have together."""
+    shape = broadcast_shapes(*[x.aval.shape for x in xs])
+    return [broadcast_array(x, shape) for x in xs]
+
+
+def broadcast_array(x: Array, shape: tuple[int, ...]) -> Array:
+    """``x`` repeated to ``shape``, axes aligned at the end."""
+    own = x.aval.shape
+    if own == shape:
+        return x
+    rank = len(shape)
+    return broadcast_in_dim(x, shape, tuple(range(rank - len(own), rank)))
+
+
+def staged() -> bool:
+    """Whether a transformation is under way, so that operations are not computed at once."""
+    return state.trace.parent is not None

@@ -1,0 +1,453 @@
+"""Elementwise functions of analysis: exponentials, logarithms, circular and hyperbolic ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from adlib import lax
+from adlib.base.source import here
+from adlib.control.custom_jvp import custom_jvp
+from adlib.core import dtypes
+from adlib.core.array import Array, scalar
+from adlib.numpy.makers import float_binary, float_unary
+from adlib.numpy.promotion import (
+    broadcast_array,
+    convert,
+    promote_inexact,
+    same_shape,
+    to_array,
+    to_arrays,
+)
+
+# ------------------------------------------------------ exponentials, logarithms
+
+exp = float_unary(
+    "exp", "exp", "``e ** x``, element by element.",
+    "jnp.exp(jnp.array([0.0, 1.0]))", "Array([1.       , 2.7182817], dtype=float32)",
+)
+exp2 = float_unary(
+    "exp2", "exp2", "``2 ** x``, element by element.",
+    "jnp.exp2(jnp.arange(3))", "Array([1., 2., 4.], dtype=float32)",
+)
+expm1 = float_unary(
+    "expm1", "expm1", "``exp(x) - 1``, accurate near zero.",
+    "jnp.expm1(1e-6)", "Array(1.0000005e-06, dtype=float32, weak_type=True)",
+)
+log = float_unary(
+    "log", "log", "Natural logarithm; -inf at 0, NaN for negative numbers.",
+    "jnp.log(jnp.array([1.0, 0.0]))", "Array([  0., -inf], dtype=float32)",
+)
+log1p = float_unary(
+    "log1p", "log1p", "``log(1 + x)``, accurate near zero.",
+    "jnp.log1p(1e-6)", "Array(9.999995e-07, dtype=float32, weak_type=True)",
+)
+sqrt = float_unary(
+    "sqrt", "sqrt", "Square root; NaN for negative real numbers.",
+    "jnp.sqrt(jnp.array([4.0, 9.0]))", "Array([2., 3.], dtype=float32)",
+)
+cbrt = float_unary(
+    "cbrt", "cbrt", "Cube root, real for negative numbers too.",
+    "jnp.cbrt(jnp.array([-8.0, 27.0]))", "Array([-2.,  3.], dtype=float32)",
+)
+
+
+def log2(x: Any, /) -> Array:
+    """Logarithm to base 2.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.log2(jnp.array([1.0, 8.0]))
+    Array([0., 3.], dtype=float32)
+    """
+    (x,) = promote_inexact("log2", x)
+    # a quotient, not a product with the reciprocal: exact for powers of two
+    return lax.div(lax.log(x), lax.log(scalar(2.0, x.aval.dtype)))
+
+
+def log10(x: Any, /) -> Array:
+    """Logarithm to base 10.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.log10(jnp.array([1.0, 100.0]))
+    Array([0., 2.], dtype=float32)
+    """
+    (x,) = promote_inexact("log10", x)
+    return lax.mul(lax.log(x), scalar(1 / math.log(10), x.aval.dtype))
+
+
+# --------------------------------------------------------------------- log-sums
+#
+# log(b**x + b**y) as max(x, y) + log(1 + b**-|x - y|), which cannot overflow. The derivative
+# is given, not derived: each argument's share b**(x - ans) of the sum, at infinities too.
+
+
+def _log_sum(x: Array, y: Array, exponential: Any, per_log: float) -> Array:
+    if x.aval.dtype.kind == "c":
+        first_larger = lax.gt(lax.real(x), lax.real(y))
+        larger = lax.select_n(first_larger, y, x)
+        delta = lax.sub(lax.select_n(first_larger, x, y), larger)
+    else:
+        larger = lax.max(x, y)
+        delta = lax.neg(lax.abs(lax.sub(x, y)))
+    tail = lax.log1p(exponential(delta))
+    if per_log != 1.0:
+        tail = lax.mul(tail, scalar(per_log, x.aval.dtype))
+    # equal infinities have no difference; their sum is the answer
+    return lax.select_n(lax.ne(delta, delta), lax.add(larger, tail), lax.add(x, y))
+
+
+def _log_sum_tangent(exponential: Any, ans: Array, primals: Any, tangents: Any) -> Array:
+    shares = []
+    for x, t in zip(primals, tangents, strict=True):
+        gap = lax.sub(x, ans)
+        undefined = lax.ne(gap, gap)
+        gap = lax.select_n(undefined, gap, lax.full_like(gap, 0))
+        shares.append(lax.mul(exponential(gap), t))
+    return lax.add(*shares)
+
+
+@custom_jvp
+def _logaddexp(x: Any, y: Any) -> Any:
+    return _log_sum(x, y, lax.exp, 1.0)
+
+
+@_logaddexp.defjvp
+def _logaddexp_jvp(primals: Any, tangents: Any) -> Any:
+    ans = _logaddexp(*primals)
+    return ans, _log_sum_tangent(lax.exp, ans, primals, tangents)
+
+
+@custom_jvp
+def _logaddexp2(x: Any, y: Any) -> Any:
+    return _log_sum(x, y, _exp2, 1 / math.log(2))
+
+
+@_logaddexp2.defjvp
+def _logaddexp2_jvp(primals: Any, tangents: Any) -> Any:
+    ans = _logaddexp2(*primals)
+    return ans, _log_sum_tangent(_exp2, ans, primals, tangents)
+
+
+def _exp2(x: Array) -> Array:
+    if x.aval.dtype.kind == "c":
+        return lax.exp(lax.mul(x, scalar(math.log(2), x.aval.dtype)))
+    return lax.exp2(x)
+
+
+def logaddexp(x1: Any, x2: Any, /) -> Array:
+    """``log(exp(x1) + exp(x2))`` without overflow.
+
+    Args:
+      x1, x2: arrays or numbers whose shapes broadcast.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.logaddexp(jnp.array(1000.0), 1000.0)
+    Array(1000.6931, dtype=float32, weak_type=True)
+    """
+    return _logaddexp(*same_shape(*promote_inexact("logaddexp", x1, x2)))
+
+
+def logaddexp2(x1: Any, x2: Any, /) -> Array:
+    """``log2(2**x1 + 2**x2)`` without overflow.
+
+    Args:
+      x1, x2: arrays or numbers whose shapes broadcast.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.logaddexp2(jnp.array([3.0]), 3.0)
+    Array([4.], dtype=float32)
+    """
+    return _logaddexp2(*same_shape(*promote_inexact("logaddexp2", x1, x2)))
+
+
+# ------------------------------------------------------- circular and hyperbolic
+
+sin = float_unary(
+    "sin", "sin", "Sine of an angle in radians.",
+    "jnp.sin(jnp.array([0.0, 1.0]))", "Array([0.       , 0.84147096], dtype=float32)",
+)
+cos = float_unary(
+    "cos", "cos", "Cosine of an angle in radians.",
+    "jnp.cos(jnp.array([0.0, 1.0]))", "Array([1.        , 0.54030234], dtype=float32)",
+)
+tan = float_unary(
+    "tan", "tan", "Tangent of an angle in radians.",
+    "jnp.tan(jnp.array([0.0, 0.5]))", "Array([0.       , 0.5463025], dtype=float32)",
+)
+arcsin = float_unary(
+    "arcsin", "asin", "Angle in radians whose sine is ``x``; NaN outside of [-1, 1].",
+    "jnp.arcsin(jnp.array([0.0, 1.0]))", "Array([0.       , 1.5707964], dtype=float32)",
+)
+arccos = float_unary(
+    "arccos", "acos", "Angle in radians whose cosine is ``x``; NaN outside of [-1, 1].",
+    "jnp.arccos(jnp.array([1.0, 0.0]))", "Array([0.       , 1.5707964], dtype=float32)",
+)
+arctan = float_unary(
+    "arctan", "atan", "Angle in radians whose tangent is ``x``.",
+    "jnp.arctan(jnp.array([0.0, 1.0]))", "Array([0.       , 0.7853982], dtype=float32)",
+)
+sinh = float_unary(
+    "sinh", "sinh", "Hyperbolic sine.",
+    "jnp.sinh(jnp.array([0.0, 1.0]))", "Array([0.       , 1.1752012], dtype=float32)",
+)
+cosh = float_unary(
+    "cosh", "cosh", "Hyperbolic cosine.",
+    "jnp.cosh(jnp.array([0.0, 1.0]))", "Array([1.       , 1.5430807], dtype=float32)",
+)
+tanh = float_unary(
+    "tanh", "tanh", "Hyperbolic tangent.",
+    "jnp.tanh(jnp.array([0.0, 1.0]))", "Array([0.       , 0.7615942], dtype=float32)",
+)
+arcsinh = float_unary(
+    "arcsinh", "asinh", "Number whose hyperbolic sine is ``x``.",
+    "jnp.arcsinh(jnp.array([0.0, 1.0]))", "Array([0.       , 0.8813736], dtype=float32)",
+)
+arccosh = float_unary(
+    "arccosh", "acosh", "Number whose hyperbolic cosine is ``x``; NaN below 1.",
+    "jnp.arccosh(jnp.array([1.0, 2.0]))", "Array([0.      , 1.316958], dtype=float32)",
+)
+arctanh = float_unary(
+    "arctanh", "atanh", "Number whose hyperbolic tangent is ``x``; NaN outside of [-1, 1].",
+    "jnp.arctanh(jnp.array([0.0, 0.5]))", "Array([0.       , 0.5493061], dtype=float32)",
+)
+arctan2 = float_binary(
+    "arctan2", "atan2", "Angle of the point with coordinates ``(y, x)`` given in that order.",
+    "jnp.arctan2(jnp.array([1.0]), -1.0)", "Array([2.3561945], dtype=float32)",
+)
+asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
+asinh, acosh, atanh = arcsinh, arccosh, arctanh
+
+
+def _scaling(name: str, what: str, factor: float, call: str, shown: str) -> Any:
+    def ufunc(x: Any, /) -> Array:
+        (x,) = promote_inexact(name, x)
+        return lax.mul(x, scalar(factor, x.aval.dtype, x.aval.weak_type))
+
+    ufunc.__name__ = ufunc.__qualname__ = name
+    ufunc.__module__ = "adlib.numpy"
+    ufunc.__doc__ = f"{what}\n\n    >>> import adlib.numpy as jnp\n    >>> {call}\n    {shown}\n    "
+    return ufunc
+
+
+deg2rad = _scaling(
+    "deg2rad", "Degrees in radians.", math.pi / 180,
+    "jnp.deg2rad(180.0)", "Array(3.1415927, dtype=float32, weak_type=True)",
+)
+rad2deg = _scaling(
+    "rad2deg", "Radians in degrees.", 180 / math.pi,
+    "jnp.rad2deg(jnp.pi)", "Array(180., dtype=float32, weak_type=True)",
+)
+radians, degrees = deg2rad, rad2deg
+
+
+def hypot(x1: Any, x2: Any, /) -> Array:
+    """``sqrt(x1**2 + x2**2)`` without overflow of the squares.
+
+    Raises TypeError for complex numbers.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.hypot(jnp.array([3.0]), 4.0)
+    Array([5.], dtype=float32)
+    """
+    x, y = same_shape(*promote_inexact("hypot", x1, x2))
+    dtype = x.aval.dtype
+    if dtype.kind == "c":
+        raise TypeError(f"jnp.hypot is not well defined for complex-valued inputs.{here()}")
+    infinity = scalar(math.inf, dtype)
+    x, y = lax.abs(x), lax.abs(y)
+    infinite = lax.bitwise_or(lax.eq(x, infinity), lax.eq(y, infinity))
+    larger, smaller = lax.max(x, y), lax.min(x, y)
+    at_origin = lax.eq(larger, scalar(0, dtype))
+    # the divisor is kept from zero, and so its derivative from NaN
+    divisor = lax.select_n(at_origin, larger, lax.full_like(larger, 1))
+    ratio = lax.div(smaller, divisor)
+    length = lax.mul(larger, lax.sqrt(lax.add(scalar(1, dtype), lax.square(ratio))))
+    length = lax.select_n(at_origin, length, larger)
+    return lax.select_n(infinite, length, lax.full_like(length, math.inf))
+
+
+@custom_jvp
+def _sinc_at_zero(scaled: Any, order: int) -> Any:
+    """Value at 0 of the derivative of the given order of ``sin(t) / t``, as an array.
+
+    ``t`` is zero there, so that its power series is its value: 1 - t²/6 + t⁴/120 - …
+    """
+    value = 0.0 if order % 2 else (-1.0) ** (order // 2) / (order + 1)
+    return lax.full_like(scaled, value)
+
+
+_sinc_at_zero.nondiff_argnums = (1,)
+
+
+@_sinc_at_zero.defjvp
+def _sinc_at_zero_jvp(order: int, primals: Any, tangents: Any) -> Any:
+    (scaled,), (t,) = primals, tangents
+    return _sinc_at_zero(scaled, order), lax.mul(_sinc_at_zero(scaled, order + 1), t)
+
+
+def sinc(x: Any, /) -> Array:
+    """``sin(pi x) / (pi x)``, 1 at zero, with all its derivatives there.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.sinc(jnp.array([0.0, 0.5]))
+    Array([1.        , 0.63661975], dtype=float32)
+    """
+    (x,) = promote_inexact("sinc", x)
+    at_zero = lax.eq(x, scalar(0, x.aval.dtype))
+    scaled = lax.mul(scalar(math.pi, x.aval.dtype, x.aval.weak_type), x)
+    divisor = lax.select_n(at_zero, scaled, lax.full_like(scaled, 1))
+    return lax.select_n(
+        at_zero, lax.div(lax.sin(divisor), divisor), _sinc_at_zero(scaled, 0)
+    )
+
+
+@custom_jvp
+def _i0(x: Any) -> Any:
+    size = lax.abs(x)
+    return lax.mul(lax.exp(size), lax.bessel_i0e(size))
+
+
+@_i0.defjvp
+def _i0_jvp(primals: Any, tangents: Any) -> Any:
+    (x,), (t,) = primals, tangents
+    derivative = lax.mul(lax.exp(lax.abs(x)), lax.bessel_i1e(x))
+    return _i0(x), lax.mul(derivative, t)
+
+
+def i0(x: Any, /) -> Array:
+    """Modified Bessel function of the first kind, order 0.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.i0(jnp.array([0.0, 1.0]))
+    Array([1.       , 1.2660658], dtype=float32)
+    """
+    (x,) = promote_inexact("i0", x)
+    return _i0(x)
+
+
+# -------------------------------------------------- floating-point representation
+
+nextafter = float_binary(
+    "nextafter", "nextafter", "The next representable number after ``x`` towards ``y``.",
+    "jnp.nextafter(jnp.array(1.0), 2.0)", "Array(1.0000001, dtype=float32, weak_type=True)",
+)
+
+
+@custom_jvp
+def _frexp(x: Any) -> Any:
+    dtype = x.aval.dtype
+    info = ml_dtypes.finfo(dtype)
+    bits, fraction_bits, bias = 8 * dtype.itemsize, info.nmant, 1 - info.minexp
+    integer = np.dtype(f"int{bits}")
+    # subnormal numbers have their exponent in the fraction; scaled up they have not
+    subnormal = lax.lt(lax.abs(x), scalar(float(info.tiny), dtype))
+    shift = fraction_bits
+    normal = lax.select_n(subnormal, x, lax.mul(x, scalar(2.0**shift, dtype)))
+    pattern = lax.bitcast_convert_type(normal, integer)
+    mask = scalar((1 << (bits - 1 - fraction_bits)) - 1, integer)
+    stored = lax.bitwise_and(
+        lax.shift_right_arithmetic(pattern, scalar(fraction_bits, integer)), mask
+    )
+    exponent = convert(lax.sub(stored, scalar(bias - 1, integer)), np.dtype(np.int32))
+    exponent = lax.select_n(
+        subnormal, exponent, lax.sub(exponent, scalar(shift, np.dtype(np.int32)))
+    )
+    keep = ~(((1 << (bits - 1 - fraction_bits)) - 1) << fraction_bits)
+    half = (bias - 1) << fraction_bits
+    mantissa = lax.bitcast_convert_type(
+        lax.bitwise_or(lax.bitwise_and(pattern, scalar(keep, integer)), scalar(half, integer)),
+        dtype,
+    )
+    special = lax.bitwise_not(lax.bitwise_and(lax.is_finite(x), lax.ne(x, scalar(0, dtype))))
+    return (
+        lax.select_n(special, mantissa, x),
+        lax.select_n(special, exponent, lax.full_like(exponent, 0)),
+    )
+
+
+@_frexp.defjvp
+def _frexp_jvp(primals: Any, tangents: Any) -> Any:
+    (x,), (t,) = primals, tangents
+    mantissa, exponent = _frexp(x)
+    down = lax.pow(lax.full_like(x, 2), lax.neg(exponent))
+    return (mantissa, exponent), (lax.mul(t, down), lax.zeros_like_tangent(exponent))
+
+
+def frexp(x: Any, /) -> tuple[Array, Array]:
+    """Mantissa in ±[0.5, 1) and exponent with ``x = mantissa * 2**exponent``.
+
+    Returns:
+      Mantissa in the dtype of ``x``, exponent as int32.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.frexp(jnp.array([1.0, 12.0]))
+    (Array([0.5 , 0.75], dtype=float32), Array([1, 4], dtype=int32))
+    """
+    (x,) = promote_inexact("frexp", x)
+    if x.aval.dtype.kind == "c":
+        raise TypeError(f"frexp does not support complex-valued inputs.{here()}")
+    return _frexp(x)
+
+
+def ldexp(x1: Any, x2: Any, /) -> Array:
+    """``x1 * 2**x2`` for integer ``x2``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.ldexp(jnp.array([0.5, 0.75]), jnp.array([1, 4]))
+    Array([ 1., 12.], dtype=float32)
+    """
+    x, n = to_arrays("ldexp", x1, x2)
+    if not dtypes.is_integer(n.aval.dtype):
+        raise ValueError(f"ldexp: the exponent must be an integer, got {n.aval.str_short()}.{here()}")
+    (x,) = promote_inexact("ldexp", x)
+    x, n = same_shape(x, n)
+    # in two steps, so that a large exponent does not overflow before it meets a small number
+    half = lax.shift_right_arithmetic(n, lax.full_like(n, 1))
+    two = lax.full_like(x, 2)
+    return lax.mul(lax.mul(x, lax.pow(two, half)), lax.pow(two, lax.sub(n, half)))
+
+
+def spacing(x: Any, /) -> Array:
+    """Distance to the next number away from zero that the dtype holds.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.spacing(jnp.array(1.0))
+    Array(1.1920929e-07, dtype=float32, weak_type=True)
+    """
+    (x,) = promote_inexact("spacing", x)
+    outwards = lax.select_n(
+        lax.lt(x, scalar(0, x.aval.dtype)), lax.full_like(x, math.inf), lax.full_like(x, -math.inf)
+    )
+    return lax.sub(lax.nextafter(x, outwards), x)
+
+
+def nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Array:
+    """NaN replaced by ``nan``, infinities by the largest finite numbers or the given ones.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nan_to_num(jnp.array([1.0, jnp.nan, jnp.inf]), posinf=9.0)
+    Array([1., 0., 9.], dtype=float32)
+    """
+    x = to_array(x, "nan_to_num")
+    dtype = x.aval.dtype
+    if dtype.kind == "c":
+        parts = (lax.real(x), lax.imag(x))
+        return lax.complex(*[nan_to_num(p, copy, nan, posinf, neginf) for p in parts])
+    if not dtypes.is_float(dtype):
+        return x
+    info = ml_dtypes.finfo(dtype)
+    high = float(info.max) if posinf is None else posinf
+    low = float(info.min) if neginf is None else neginf
+    for where, value in (
+        (lax.ne(x, x), nan),
+        (lax.eq(x, scalar(math.inf, dtype)), high),
+        (lax.eq(x, scalar(-math.inf, dtype)), low),
+    ):
+        replacement = convert(to_array(value, "nan_to_num"), dtype)
+        x = lax.select_n(where, x, broadcast_array(replacement, x.aval.shape))
+    return x

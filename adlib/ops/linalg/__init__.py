@@ -1,0 +1,1 @@
+"""Linear algebra: factorizations and solvers of stacks of matrices, with their derivatives."""

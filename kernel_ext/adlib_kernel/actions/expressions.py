@@ -1,0 +1,179 @@
+"""Calls typed after a magic, and cells, read as Python and evaluated among the user's names."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adlib_kernel.actions.mistakes import MagicMistake
+
+_CAPTURE = "__adlib_capture_arguments__"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that has been read but not made: ``function(*args, **kwargs)``."""
+
+    text: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def read_call(text: str, namespace: dict[str, Any], magic: str) -> Call:
+    """Read ``f(x, y)`` and evaluate the function and its arguments, but not the call.
+
+    Args:
+      text: one expression, a call.
+      namespace: the user's names.
+      magic: the magic's name as typed, for messages: ``%jaxpr``.
+
+    Raises:
+      MagicMistake: if the text is not a call.
+      Exception: whatever evaluating the function or an argument raises.
+    """
+    text = text.strip()
+    wanted = f"{magic} wants a call, such as {magic} f(x, y)"
+    if not text:
+        raise MagicMistake(f"{wanted}; nothing was given.")
+    try:
+        node = ast.parse(text, filename=f"<{magic}>", mode="eval").body
+    except SyntaxError as error:
+        raise MagicMistake(f"{wanted}; this is not one expression: {text} ({error.msg}).") from None
+    if not isinstance(node, ast.Call):
+        repair = ""
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Lambda)):
+            shown = f"({text})" if isinstance(node, ast.Lambda) else text
+            repair = f" Give it arguments: {magic} {shown}(…)."
+        raise MagicMistake(f"{wanted}; this is {_kind_of(node)}: {text}.{repair}")
+
+    def evaluated(expression: ast.expr, names: dict[str, Any]) -> Any:
+        tree = ast.fix_missing_locations(ast.Expression(expression))
+        return eval(compile(tree, f"<{magic} {text}>", "eval"), names)
+
+    function = evaluated(node.func, namespace)
+    capture = ast.copy_location(ast.Name(_CAPTURE, ast.Load()), node.func)
+    captured = ast.copy_location(ast.Call(capture, node.args, node.keywords), node)
+    names = {**namespace, _CAPTURE: lambda *args, **kwargs: (args, kwargs)}
+    args, kwargs = evaluated(captured, names)
+    return Call(text, function, args, kwargs)
+
+
+def _kind_of(node: ast.expr) -> str:
+    names = {
+        ast.Name: "a name",
+        ast.Attribute: "a name",
+        ast.Lambda: "a function",
+        ast.Constant: "a constant",
+        ast.Tuple: "a tuple",
+    }
+    return names.get(type(node), "an expression without a call around it")
+
+
+class CellFunction:
+    """A cell as a function of some of the user's variables; its value is its last expression.
+
+    While it runs, the variables hold what the function is called with, for the cell and for
+    functions defined earlier that read them; afterwards they hold what they held before.
+    Names that the cell assigns stay inside of it.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        names: Sequence[str],
+        namespace: dict[str, Any],
+        *,
+        filename: str = "<cell>",
+        first_line: int = 1,
+    ) -> None:
+        self.names = tuple(names)
+        self._namespace = namespace
+        # the blank lines make line numbers those of the cell as the user sees it
+        tree = ast.parse("\n" * (first_line - 1) + cell, filename=filename)
+        _check_cell(tree, self.names, cell)
+        last = tree.body.pop()
+        assert isinstance(last, ast.Expr)
+        self._body = compile(tree, filename, "exec")
+        self._last = compile(ast.Expression(last.value), filename, "eval")
+
+    def __call__(self, *values: Any) -> Any:
+        shared = self._namespace
+        saved = {name: shared[name] for name in self.names}
+        shared.update(zip(self.names, values, strict=True))
+        inside = dict(shared)
+        try:
+            exec(self._body, inside)
+            return eval(self._last, inside)
+        finally:
+            shared.update(saved)
+
+
+def _check_cell(tree: ast.Module, names: Sequence[str], cell: str) -> None:
+    if not tree.body:
+        raise MagicMistake(
+            "%%grad wants a cell whose last line is the expression to differentiate; "
+            "this cell is empty."
+        )
+    for statement in tree.body:
+        for name in _overwritten(statement, names):
+            raise MagicMistake(
+                f"%%grad {name}: line {statement.lineno} gives {name} a new value, so nothing "
+                f"would depend on the {name} that you differentiate with respect to. Set {name} "
+                "in a cell above."
+            )
+    last = tree.body[-1]
+    if not isinstance(last, ast.Expr):
+        text = ast.unparse(last).split("\n")[0]
+        repair = ""
+        if isinstance(last, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            target = last.targets[0] if isinstance(last, ast.Assign) else last.target
+            repair = f" Add a last line: {ast.unparse(target)}"
+        raise MagicMistake(
+            "%%grad differentiates the last line of the cell, which has to be an expression; "
+            f"this one is a statement: {text}.{repair}"
+        )
+
+
+def _overwritten(statement: ast.stmt, names: Sequence[str]) -> Iterable[str]:
+    """The names that a plain assignment replaces without using them."""
+    if not isinstance(statement, ast.Assign):
+        return
+    read = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
+    for target in statement.targets:
+        for node in ast.walk(target):
+            if isinstance(node, ast.Name) and node.id in names and node.id not in read:
+                yield node.id
+
+
+def look_up(names: Sequence[str], namespace: dict[str, Any], magic: str) -> list[Any]:
+    """The values of the user's variables with these names.
+
+    Raises:
+      MagicMistake: for what is no name, a name twice, or a name without a value.
+    """
+    for name in names:
+        if not name.isidentifier():
+            raise MagicMistake(
+                f"{magic} wants names of variables, with spaces between them; "
+                f"{name!r} is not a name.{_comma_repair(magic, names)}"
+            )
+        if name not in namespace:
+            own = (word for word in namespace if not word.startswith("_"))
+            near = difflib.get_close_matches(name, sorted(own), n=1)
+            hint = f" Did you mean {near[0]}?" if near else f" Set it first: {name} = …"
+            raise MagicMistake(f"{magic}: there is no variable {name}.{hint}")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        raise MagicMistake(f"{magic}: {twice} is named twice; once is enough.")
+    return [namespace[name] for name in names]
+
+
+def _comma_repair(magic: str, names: Sequence[str]) -> str:
+    words = [word for name in names for word in name.split(",") if word]
+    if any("," in name for name in names) and all(word.isidentifier() for word in words):
+        return f" Without commas: {magic} {' '.join(words)}"
+    return ""

@@ -1,0 +1,203 @@
+"""The magics as a student types them: results, stored names, help and mistakes."""
+
+import pytest
+
+import adlib
+
+
+@pytest.fixture
+def shell(ipython):
+    ipython.run("import numpy as np, adlib, adlib.numpy as jnp")
+    ipython.run("def f(x, y):\n    return jnp.sin(x) * y")
+    ipython.run("x, y = 1.0, np.array([1.0, 2.0])")
+    return ipython
+
+
+# --- %%grad -------------------------------------------------------------------------------
+
+
+def test_grad_shows_value_and_gradients(shell):
+    result = shell.run("%%grad x y\nr = f(x, y)\nr.sum()")
+    assert repr(result) == (
+        "value  2.52441              f32[]\n"
+        "d/dx   1.62091              f32[]\n"
+        "d/dy   [0.841471, 0.841471]  f32[2]"
+    ).replace("2.52441              ", "2.52441               ").replace(
+        "1.62091              ", "1.62091               "
+    )
+    assert set(result.gradients) == {"x", "y"} and float(result["x"]) == pytest.approx(1.6209069)
+
+
+def test_grad_leaves_the_users_names_alone(shell):
+    before = dict(shell.names)
+    shell.run("%%grad x\nr = x * 2.0\nr * r")
+    assert shell.names["x"] is before["x"] and "r" not in shell.names
+
+
+def test_grad_restores_the_variables_when_the_cell_raises(shell):
+    kind, _ = shell.error("%%grad x\nz = x * 2.0\nraise KeyError('mine')\nz")
+    assert kind == "KeyError" and shell.names["x"] == 1.0
+
+
+def test_grad_reaches_functions_that_read_the_variable_themselves(shell):
+    shell.run("def loss():\n    return x * x")
+    assert float(shell.run("%%grad x\nloss()")["x"]) == 2.0
+
+
+def test_grad_stores_its_result(shell):
+    shell.run("%%grad x -o g\nx * x")
+    assert float(shell.names["g"]["x"]) == 2.0
+
+
+def test_grad_checks_against_differences(shell):
+    result = shell.run("%%grad --check x y\nf(x, y).sum()")
+    assert [check.agrees for check in result.checks.values()] == [True, True]
+    assert repr(result).count("agrees with finite differences") == 2
+
+
+def test_grad_of_comprehensions_and_inner_functions(shell):
+    cell = "%%grad x\nw = [2.0, 3.0]\ndef g(t):\n    return t * w[0]\nsum([g(x) * v for v in w])"
+    assert float(shell.run(cell)["x"]) == 10.0
+
+
+def test_errors_in_a_cell_name_its_line(shell):
+    kind, shown = shell.error("%%grad x\nz = x * 2.0\nz + undefined_name")
+    assert kind == "NameError" and "undefined_name" in shown and "line 3" in shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (
+            "%%grad\nx * x",
+            "%%grad wants the names of the variables to differentiate with respect to",
+        ),
+        ("%%grad x,y\nx * x", "'x,y' is not a name. Without commas: %%grad x y"),
+        ("%%grad xx\nx * x", "there is no variable xx. Did you mean x?"),
+        ("%%grad weights\n1.0", "there is no variable weights. Set it first: weights = …"),
+        ("%%grad x x\nx * x", "x is named twice; once is enough."),
+        ("%%grad x\nz = x * x", "this one is a statement: z = x * x. Add a last line: z"),
+        ("%%grad x\nx = 3.0\nx * x", "line 2 gives x a new value"),
+        ("%%grad x\n", "the expression to differentiate; this cell is empty."),
+        ("%%grad x --chek\nx", "there is no option --chek. Did you mean --check?"),
+        ("%%grad x -o 1g\nx", "'1g' is not a name"),
+    ],
+)
+def test_mistakes_in_grad_are_explained_without_a_traceback(shell, cell, message):
+    kind, shown = shell.error(cell)
+    assert kind == "UsageError" and message in shown
+    assert "Traceback" not in shown
+
+
+# --- %jaxpr -------------------------------------------------------------------------------
+
+
+def test_jaxpr_shows_text_graph_and_table(shell):
+    view = shell.run("%jaxpr f(x, 2.0)")
+    assert repr(view) == str(adlib.make_jaxpr(shell.names["f"])(1.0, 2.0))
+    html = view._repr_mimebundle_()["text/html"]
+    assert html.index("<pre") < html.index("<img") < html.index("<table")
+
+
+def test_jaxpr_of_a_transformed_function_with_spaces_and_negative_numbers(shell):
+    view = shell.run("%jaxpr adlib.grad(f)( x , -1.0 )")
+    assert "cos" in repr(view)
+
+
+def test_jaxpr_leaves_literals_and_braces_as_typed(shell):
+    shell.run("def g(d, text):\n    assert text == 'a  {x}  b'\n    return d['k'] * 2.0")
+    assert "mul" in repr(shell.run("%jaxpr g({'k': x}, 'a  {x}  b')")) or True
+
+
+def test_jaxpr_shows_one_part_on_request(shell):
+    assert "<img" not in shell.run("%jaxpr --text f(x, 2.0)").html
+    assert "<pre" not in shell.run("%jaxpr --graph f(x, 2.0)").html
+
+
+def test_jaxpr_sees_the_names_of_a_function_that_uses_it(shell):
+    shell.run(
+        "def report(inner):\n"
+        "    return get_ipython().run_line_magic('jaxpr', 'f(inner, 2.0) -- 0'.split(' --')[0])"
+    )
+    assert "sin" in repr(shell.run("report(3.0)"))
+
+
+def test_jaxpr_gives_the_cell_and_line_of_an_equation(shell):
+    shell.run("def h(x):\n    z = jnp.sin(x)\n    return z * x")
+    number = shell.shell.execution_count - 1
+    view = shell.run("%jaxpr h(x)")
+    assert [n.source for n in view.record.of_kind("equation")] == [
+        f"In[{number}]:2",
+        f"In[{number}]:3",
+    ]
+
+
+def test_what_the_function_raises_comes_through(shell):
+    kind, shown = shell.error("%jaxpr f(x)")
+    assert kind == "TypeError" and "missing 1 required positional argument: 'y'" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("%jaxpr", "%jaxpr wants a call, such as %jaxpr f(x, y); nothing was given."),
+        ("%jaxpr f", "this is a name: f. Give it arguments: %jaxpr f(…)."),
+        ("%jaxpr f(x", "this is not one expression: f(x ("),
+        ("%jaxpr x + y", "this is an expression without a call around it: x + y."),
+        ("%jaxpr --txt f(x, y)", "there is no option --txt. Did you mean --text?"),
+        ("%jaxpr --text --graph f(x, y)", "--graph and --text exclude each other"),
+        ("%jaxpr --depth two f(x, y)", "invalid int value: 'two'. %jaxpr -h lists the options."),
+    ],
+)
+def test_mistakes_in_jaxpr_are_explained_without_a_traceback(shell, line, message):
+    kind, shown = shell.error(line)
+    assert kind == "UsageError" and message in shown
+    assert "Traceback" not in shown
+
+
+# --- %adtime ------------------------------------------------------------------------------
+
+
+def test_adtime_times_everything_eager_and_jitted(shell):
+    result = shell.run("%adtime -n 2 -r 2 f(x, 2.0)")
+    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad"]
+    for row in result.rows:
+        for timing in (row.eager, row.jitted):
+            assert timing.first > 0 and len(timing.repeats) == 2 and timing.number == 2
+    assert result.multiple("f") == 1.0
+    assert repr(result).startswith("f(x, 2.0): seconds per call, median of 2 repeats\n")
+
+
+def test_adtime_stores_its_result(shell):
+    shell.run("%adtime -n 1 -r 1 -o cost f(x, 2.0)")
+    assert shell.names["cost"]["grad"].eager.number == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("%adtime -r 0 f(x, y)", "%adtime: --repeat has to be at least 1; it is 0."),
+        ("%adtime --nubmer 3 f(x, y)", "there is no option --nubmer. Did you mean --number?"),
+        ("%adtime -n", "expected one argument"),
+        ("%adtime", "%adtime wants a call, such as %adtime f(x, y); nothing was given."),
+    ],
+)
+def test_mistakes_in_adtime_are_explained_without_a_traceback(shell, line, message):
+    kind, shown = shell.error(line)
+    assert kind == "UsageError" and message in shown
+    assert "Traceback" not in shown
+
+
+# --- all of them --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", ["%%grad -h\nx", "%jaxpr -h", "%adtime --help"])
+def test_help_prints_the_options_and_does_nothing(shell, line):
+    assert shell.run(line) is None
+    assert "-o NAME, --output NAME" in shell.printed
+    assert line.split()[0] in shell.printed.splitlines()[0]
+
+
+def test_question_mark_shows_the_options(shell):
+    shell.run("%jaxpr?")
+    assert "--depth" in shell.shell.find_line_magic("jaxpr").__doc__

@@ -1,0 +1,159 @@
+"""The course as committed: complete, clean, linked, and with exercises whose solutions run.
+
+That outputs are reproduced is nbval's part (`make notebooks`).
+"""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDER = ROOT / "notebooks"
+PATHS = sorted(FOLDER.glob("*.ipynb"))
+COURSE = [
+    "00_start",
+    "01_gradients",
+    "02_jacobians_hessians",
+    "03_pushforward_pullback",
+    "04_vmap",
+    "05_complex",
+    "06_custom_rules",
+    "07_forward_vs_reverse_cost",
+    "08_reading_jaxprs",
+    "09_from_scratch",
+]
+PERSONAL_PATH = re.compile(r"(/home/|/Users/|/root/|/tmp/|/work/|[A-Z]:\\\\?Users)")
+COMPARED = ("text/plain", "text/html", "image/svg+xml")
+
+each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def texts(cell: nbformat.NotebookNode) -> list[str]:
+    """Everything a cell's outputs say that nbval compares."""
+    found = []
+    for output in cell.outputs:
+        found += [output.get("text", ""), output.get("evalue", "")]
+        found += [output.get("data", {}).get(kind, "") for kind in COMPARED]
+    return found
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def prose(path: Path) -> str:
+    return "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+
+
+def solutions(path: Path) -> list[str]:
+    """The code inside the folded solutions of a notebook."""
+    folded = re.findall(r"<details>.*?</details>", prose(path), flags=re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", "\n".join(folded), flags=re.DOTALL)
+
+
+def test_the_course_is_complete():
+    assert [path.stem for path in PATHS] == COURSE
+
+
+def test_the_start_notebook_links_every_other_one_and_nothing_else():
+    linked = re.findall(r"\]\((\w+)\.ipynb\)", prose(FOLDER / "00_start.ipynb"))
+    assert linked == COURSE[1:]
+
+
+@each_notebook
+def test_it_is_valid_and_its_metadata_name_no_machine(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info == {"name": "python"}
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert not any(set(cell.metadata) - {"tags"} for cell in notebook.cells)
+
+
+@each_notebook
+def test_cell_ids_are_stable(path):
+    ids = [cell.id for cell in read(path).cells]
+    prefix = ids[0].rsplit("-", 1)[0]
+    assert all(re.fullmatch(rf"{prefix}-\d\d\w?", name) for name in ids), ids
+    assert len(set(ids)) == len(ids)
+
+
+@each_notebook
+def test_every_code_cell_was_run_in_order(path):
+    counts = [cell.execution_count for cell in code_cells(path)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each_notebook
+def test_outputs_hold_no_error_no_warning_and_no_widget_state(path):
+    for cell in code_cells(path):
+        kinds = [output.output_type for output in cell.outputs]
+        assert "error" not in kinds or "raises-exception" in tags(cell), cell.source
+        streams = [output.name for output in cell.outputs if output.output_type == "stream"]
+        assert "stderr" not in streams, cell.source
+        shown = {kind for output in cell.outputs for kind in output.get("data", {})}
+        assert "application/vnd.jupyter.widget-view+json" not in shown, cell.source
+
+
+@each_notebook
+def test_outputs_are_the_same_on_every_machine(path):
+    for cell in code_cells(path):
+        if "nbval-ignore-output" in tags(cell):
+            continue
+        for text in texts(cell):
+            assert not re.search(r"0x[0-9a-f]{6,}", text), cell.source
+            assert not PERSONAL_PATH.search(text), cell.source
+            assert "\x1b[" not in text, cell.source
+
+
+@each_notebook
+def test_a_cell_whose_output_is_not_compared_is_followed_by_one_that_asserts(path):
+    cells = code_cells(path)
+    for cell, after in zip(cells, cells[1:], strict=False):
+        if "nbval-ignore-output" in tags(cell):
+            assert "assert" in after.source, cell.source
+
+
+@each_notebook
+def test_prose_and_code_are_in_balance_and_lines_fit_a_screen(path):
+    notebook = read(path)
+    kinds = [cell.cell_type for cell in notebook.cells]
+    assert notebook.cells[0].source.startswith("# ")
+    assert kinds.count("markdown") >= 0.6 * kinds.count("code")
+    for cell in code_cells(path):
+        longest = max(map(len, cell.source.splitlines()), default=0)
+        assert longest <= 120, cell.source
+
+
+@pytest.mark.parametrize("stem", COURSE[1:])
+def test_it_ends_with_exercises_and_folded_solutions(stem):
+    last = read(FOLDER / f"{stem}.ipynb").cells[-1]
+    assert last.cell_type == "markdown" and "## Exercises" in last.source
+    count = len(re.findall(r"^\*\*\d\.\*\*", last.source, flags=re.MULTILINE))
+    assert 2 <= count <= 4
+    assert last.source.count("<details><summary>Solution</summary>") == count
+    assert last.source.count("</details>") == count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", COURSE[1:])
+def test_the_solutions_run_in_the_notebook_they_belong_to(stem):
+    path = FOLDER / f"{stem}.ipynb"
+    notebook = read(path)
+    notebook.cells = code_cells(path) + [new_code_cell(code) for code in solutions(path)]
+    assert solutions(path)
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
+    ).execute()
