@@ -55,6 +55,7 @@ from adlib.api.devices import (
     local_devices,
 )
 from adlib.api.jacobians import hessian, jacfwd, jacobian, jacrev
+from adlib.api.naming import ensure_compile_time_eval, named_call, named_scope, typeof
 from adlib.api.vectorize import vmap
 from adlib import lax, numpy
 

@@ -100,6 +100,7 @@ class JitFunction:
     ) -> None:
         functools.update_wrapper(self, fun)
         self._fun = fun
+        self._name = name_of(fun)
         self._static_argnums = static_argnums
         self._static_argnames = static_argnames
         self._traces: dict[Any, _Traced] = {}
@@ -125,7 +126,7 @@ class JitFunction:
         if config.jax_disable_jit:
             return self._fun(*args, **kwargs)
         traced, consts, values = self._trace(args, kwargs)
-        outs = jit_p.bind(*consts, *values, jaxpr=traced.jaxpr, name=name_of(self._fun))
+        outs = jit_p.bind(*consts, *values, jaxpr=traced.jaxpr, name=self._name)
         if not consts and not kwargs and all(type(a) is ArrayImpl for a in args):
             self._remember(args, traced)
         return tree.unflatten(traced.out_tree, outs)
@@ -142,7 +143,7 @@ class JitFunction:
 
     def _trace(self, args: Any, kwargs: Any) -> tuple[_Traced, list[Any], list[Array]]:
         """The program for these arguments, traced where it is new; consts that are tracers."""
-        name = name_of(self._fun)
+        name = self._name
         fixed, dynamic, keywords = self._split(args, kwargs)
         leaves, in_tree = tree.flatten((dynamic, keywords))
         values = [_jit_argument(x, name) for x in leaves]

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from adlib.core import backend
-from adlib.core.array import Array, ArrayImpl
-from adlib.core.evaluate import EvalTrace
+from adlib.core.array import Array
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import Primitive
-from adlib.core.program import program
 from adlib.core.trace import Trace, Tracer, fresh, named_axis, state, using
 from adlib.interpreters import derive
 from adlib.interpreters.stage import StageTrace, replay
@@ -43,15 +40,14 @@ class BatchTracer(Tracer):
 class BatchTrace(Trace):
     """Applies batching rules; values without the batch axis pass to the parent."""
 
-    __slots__ = ("axis",)
+    __slots__ = ("axis", "eager")
 
     def __init__(self, parent: Trace, axis: AxisData) -> None:
         super().__init__(parent)
         self.axis = axis
+        self.eager = derive.eager(parent)
 
     def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        if primitive.inline is not None:
-            return primitive.inline(*args, **params)
         values = []
         dims: list[int | None] = []
         active = self.axis.name is not None and _names(params, self.axis.name)
@@ -69,16 +65,18 @@ class BatchTrace(Trace):
         try:
             if not active:
                 return parent.process(primitive, tuple(values), params)  # type: ignore[union-attr]
-            if type(parent) is EvalTrace and primitive.first_order:
+            if self.eager and primitive.first_order:
                 outs = self._run_derived(primitive, values, dims, params)
                 if outs is not None:
                     return outs
-            out, out_dims = primitive.batch(self.axis, values, dims, **params)
+            if primitive.inline is None:
+                out, out_dims = primitive.batch(self.axis, values, dims, **params)
+                if primitive.multiple_results:
+                    return [self.tracer(o, d) for o, d in zip(out, out_dims, strict=True)]
+                return self.tracer(out, out_dims)
         finally:
             state.trace = previous
-        if primitive.multiple_results:
-            return [self.tracer(o, d) for o, d in zip(out, out_dims, strict=True)]
-        return self.tracer(out, out_dims)
+        return primitive.inline(*args, **params)
 
     def tracer(self, value: Any, dim: int | None) -> Any:
         return value if dim is None else BatchTracer(self, value, dim)
@@ -92,22 +90,17 @@ class BatchTrace(Trace):
     def _run_derived(
         self, primitive: Primitive, values: list[Any], dims: list[Any], params: dict[str, Any]
     ) -> Any:
-        for v in values:
-            if type(v) is not ArrayImpl:
-                return None
         avals = tuple([v.aval for v in values])
         key = ("batch", self.axis, tuple(dims), avals, *params.items())
 
-        def make() -> Any:
-            jaxpr, out_dims = _batched_rule(primitive, self.axis, avals, dims, params)
-            return program(jaxpr, backend.default().xp), jaxpr.out_avals, out_dims
+        def make() -> derive.Derived:
+            return derive.Derived(*_batched_rule(primitive, self.axis, avals, dims, params))
 
-        entry = derive.lookup(primitive, key, make) if derive.usable() else None
-        if entry is None:
+        derived = derive.lookup(primitive, key, make)
+        if derived is None:
             return None
-        function, out_avals, out_dims = entry
-        outs = derive.run(function, [v._value for v in values], out_avals)
-        tracers = [self.tracer(o, d) for o, d in zip(outs, out_dims, strict=True)]
+        outs = derived(values)
+        tracers = [self.tracer(o, d) for o, d in zip(outs, derived.info, strict=True)]
         return tracers if primitive.multiple_results else tracers[0]
 
 
@@ -120,12 +113,14 @@ def _names(params: dict[str, Any], name: Any) -> bool:
 def _batched_rule(
     primitive: Primitive, axis: AxisData, avals: Any, dims: list[Any], params: dict[str, Any]
 ) -> tuple[ClosedJaxpr, list[Any]]:
-    """One primitive's batching rule as a program."""
+    """One primitive's batching rule as a program; also where its results carry the axis."""
     with fresh(StageTrace()) as base:
         inputs = [base.new_input(aval) for aval in avals]
-        out, out_dims = primitive.batch(axis, inputs, dims, **params)
-        outs, out_dims = (out, out_dims) if primitive.multiple_results else ([out], [out_dims])
-        return base.close(outs), list(out_dims)
+        with fresh(BatchTrace(base, axis)) as trace:
+            args = [trace.tracer(x, d) for x, d in zip(inputs, dims, strict=True)]
+            out = primitive.bind(*args, **params)
+        pairs = [trace.split(o) for o in (out if primitive.multiple_results else [out])]
+        return base.close([v for v, _ in pairs]), [d for _, d in pairs]
 
 
 def batch_flat(

@@ -1,9 +1,10 @@
 """Programs derived from a primitive's rules, for eager speed.
 
 Running a rule means running Python code that applies further primitives one by one. When a
-transformation meets a primitive on concrete arguments of types that it has met before, the
-rule is staged once into a program, which then runs as one function of ndarrays. The rules
-stay the only definition; what is kept here is their consequence.
+transformation meets a primitive on arguments of types that it has met before, the rule is
+staged once into a program, which then runs as one operation: directly on ndarrays where
+the transformation works on concrete values, as a ``call`` where it stands within another
+one. The rules stay the only definition; what is kept here is their consequence.
 """
 
 from __future__ import annotations
@@ -13,15 +14,41 @@ from typing import Any
 
 from adlib.core import backend, evaluate, quiet
 from adlib.core.array import ArrayImpl
-from adlib.core.avals import Zero
+from adlib.core.evaluate import EvalTrace
+from adlib.core.jaxpr import ClosedJaxpr, eval_jaxpr
 from adlib.core.primitive import Primitive
 from adlib.core.program import program
+from adlib.core.trace import Trace
 
 _LIMIT = 10_000
 _UNSEEN = object()
 
-# Filled in by the interpreters: (primitive, avals, nonzero, params) -> (jaxpr, out mask)
-jvp_program: Callable[..., Any]
+
+# A program as one operation. It exists between interpreters only: staging replaces it by
+# its equations.
+call_p = Primitive("call", multiple_results=True)
+call_p.shape_rule = lambda *avals, jaxpr: jaxpr.out_avals
+call_p.kernel_rule = lambda xp, jaxpr: program(jaxpr, xp)
+call_p.inline = lambda *args, jaxpr: eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *args)
+
+
+class Derived:
+    """A program with what it takes to run it at once."""
+
+    __slots__ = ("avals", "function", "info", "jaxpr")
+
+    def __init__(self, jaxpr: ClosedJaxpr, info: Any = None) -> None:
+        self.jaxpr = jaxpr
+        self.function = program(jaxpr, backend.default().xp)
+        self.avals = jaxpr.out_avals
+        self.info = info
+
+    def __call__(self, arrays: Sequence[Any]) -> list[Any]:
+        """Results for Arrays, under the current interpreter."""
+        for x in arrays:
+            if type(x) is not ArrayImpl:
+                return call_p.bind(*arrays, jaxpr=self.jaxpr)  # type: ignore[no-any-return]
+        return run(self.function, [x._value for x in arrays], self.avals)
 
 
 def lookup(primitive: Primitive, key: Any, make: Callable[[], Any]) -> Any:
@@ -49,41 +76,11 @@ def usable() -> bool:
     return not (evaluate._watch[0] or backend.several)
 
 
-def run_jvp(
-    primitive: Primitive, primals: list[Any], tangents: list[Any], params: dict[str, Any]
-) -> tuple[Any, Any] | None:
-    """Apply the derived pushforward to concrete values; None where there is none."""
-    for x in primals:
-        if type(x) is not ArrayImpl:
-            return None
-    values = [p._value for p in primals]
-    for t in tangents:
-        if t is not None:
-            if type(t) is not ArrayImpl:
-                return None
-            values.append(t._value)
-    nonzero = tuple([t is not None for t in tangents])
-    avals = tuple([p.aval for p in primals])
-    key = ("jvp", nonzero, avals, *params.items()) if params else ("jvp", nonzero, avals)
-
-    def make() -> Any:
-        jaxpr, mask = jvp_program(primitive, avals, nonzero, params)
-        return program(jaxpr, backend.default().xp), jaxpr.out_avals, mask
-
-    entry = lookup(primitive, key, make) if usable() else None
-    if entry is None:
-        return None
-    function, out_avals, mask = entry
-    outs = run(function, values, out_avals)
-    count = len(mask)
-    rest = iter(outs[count:])
-    out_tangents = [
-        next(rest) if nz else Zero(aval.to_tangent_aval())
-        for nz, aval in zip(mask, out_avals[:count], strict=True)
-    ]
-    if primitive.multiple_results:
-        return outs[:count], out_tangents
-    return outs[0], out_tangents[0]
+def eager(trace: Trace | None) -> bool:
+    """Whether a chain of interpreters ends in the evaluator, and derived programs may run."""
+    while trace is not None and trace.parent is not None:
+        trace = trace.parent
+    return type(trace) is EvalTrace and usable()
 
 
 def run(function: Callable[..., Any], values: Sequence[Any], avals: Sequence[Any]) -> list[Any]:

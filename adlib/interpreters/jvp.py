@@ -12,7 +12,6 @@ from typing import Any
 
 from adlib.core.array import Array
 from adlib.core.avals import Zero
-from adlib.core.evaluate import EvalTrace
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import Primitive
 from adlib.core.trace import Trace, Tracer, fresh, state, using
@@ -43,38 +42,43 @@ class JVPTracer(Tracer):
 class JVPTrace(Trace):
     """Applies jvp rules; values without a tangent pass to the parent untouched."""
 
-    __slots__ = ()
+    __slots__ = ("eager",)
+
+    def __init__(self, parent: Trace) -> None:
+        super().__init__(parent)
+        self.eager = derive.eager(parent)
 
     def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        if primitive.inline is not None:
-            return primitive.inline(*args, **params)
         primals = []
         tangents: list[Any] = []
-        active = False
+        mask, bit = 0, 1
         for a in args:
             if isinstance(a, JVPTracer) and a.trace is self:
                 primals.append(a.primal)
                 tangents.append(a.tangent)
-                active = True
+                mask |= bit
             else:
                 primals.append(a)
                 tangents.append(None)
+            bit <<= 1
         parent = self.parent
         previous = state.trace
         state.trace = parent  # type: ignore[assignment]
         try:
-            if not active:
+            if not mask:
                 return parent.process(primitive, tuple(primals), params)  # type: ignore[union-attr]
-            if type(parent) is EvalTrace and primitive.first_order:
-                outs = derive.run_jvp(primitive, primals, tangents, params)
+            if self.eager and primitive.first_order:
+                outs = _run_derived(primitive, primals, tangents, mask, params)
                 if outs is not None:
                     return self._wrap(primitive, outs)
-            tangents = [
-                Zero.like(p) if t is None else t for p, t in zip(primals, tangents, strict=True)
-            ]
-            return self._wrap(primitive, primitive.jvp(primals, tangents, **params))
+            if primitive.inline is None:
+                tangents = [
+                    Zero.like(p) if t is None else t for p, t in zip(primals, tangents, strict=True)
+                ]
+                return self._wrap(primitive, primitive.jvp(primals, tangents, **params))
         finally:
             state.trace = previous
+        return primitive.inline(*args, **params)
 
     def _wrap(self, primitive: Primitive, outs: tuple[Any, Any]) -> Any:
         out, tangent = outs
@@ -145,8 +149,26 @@ def _jvp_jaxpr(
         return base.close([*[p for p, _ in outs], *kept]), mask
 
 
-def _derive(primitive: Primitive, avals: Any, nonzero: Any, params: Any) -> Any:
-    return jvp_jaxpr(single_equation(primitive, avals, params), nonzero)
+def _run_derived(
+    primitive: Primitive, primals: list[Any], tangents: list[Any], mask: int, params: dict[str, Any]
+) -> tuple[Any, Any] | None:
+    """Apply the pushforward derived from the rule; None where there is none yet."""
+    avals = tuple([p.aval for p in primals])
 
+    def make() -> derive.Derived:
+        nonzero = [bool(mask >> i & 1) for i in range(len(avals))]
+        return derive.Derived(*jvp_jaxpr(single_equation(primitive, avals, params), nonzero))
 
-derive.jvp_program = _derive
+    key = ("jvp", mask, avals, *params.items()) if params else ("jvp", mask, avals)
+    derived = derive.lookup(primitive, key, make)
+    if derived is None:
+        return None
+    outs = derived([*primals, *[t for t in tangents if t is not None]])
+    out_mask = derived.info
+    count = len(out_mask)
+    if not primitive.multiple_results:
+        return outs[0], outs[1] if out_mask[0] else Zero.like(outs[0])
+    rest = iter(outs[count:])
+    return outs[:count], [
+        next(rest) if nz else Zero.like(o) for nz, o in zip(out_mask, outs[:count], strict=True)
+    ]

@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from adlib.base.source import SourceLocation, user_location
-from adlib.core import backend, dtypes
+from adlib.core import dtypes, quiet
 from adlib.core.array import Array, ArrayImpl
 from adlib.core.avals import ShapedArray, Zero
 from adlib.core.evaluate import EvalTrace
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, eval_jaxpr
 from adlib.core.primitive import Primitive
 from adlib.core.program import program
-from adlib.core.trace import Trace, Tracer, fresh, state, using
+from adlib.core.trace import Trace, Tracer, check_leaks, fresh, state, using
 from adlib.interpreters import derive
 from adlib.interpreters.jvp import JVPTrace, JVPTracer, jvp_jaxpr
 from adlib.interpreters.stage import StageTrace, replay, single_equation
@@ -62,6 +62,21 @@ class TapeEqn:
         self.source = source
 
 
+# What eager linearization puts on the tape instead of an equation: (rule, residuals as bare
+# ndarrays, input tracers, output tracers). ``as_eqn`` spells it out.
+TapeCall = tuple[Any, Any, list[LinearTracer], list[LinearTracer]]
+
+
+def as_eqn(entry: TapeEqn | TapeCall) -> TapeEqn:
+    """An entry of the tape as an equation."""
+    if type(entry) is TapeEqn:
+        return entry
+    rule, residuals, inputs, outs = entry  # type: ignore[misc]
+    avals = rule.jaxpr.in_avals
+    boxed = [ArrayImpl(r, a) for r, a in zip(residuals, avals, strict=False)]
+    return TapeEqn(linear_call_p, [*boxed, *inputs], outs, {"rule": rule}, None)
+
+
 class Tape(Trace):
     """The partial evaluator: known operations pass to the parent, unknown ones are recorded."""
 
@@ -69,7 +84,7 @@ class Tape(Trace):
 
     def __init__(self, parent: Trace) -> None:
         super().__init__(parent)
-        self.eqns: list[TapeEqn] = []
+        self.eqns: list[TapeEqn | TapeCall] = []
         self.count = 0
 
     def new(self, aval: ShapedArray) -> LinearTracer:
@@ -123,18 +138,26 @@ def bottom_stage(trace: Trace | None) -> StageTrace | None:
 
 
 class LinearRule:
-    """The linear part of one primitive's pushforward, as a program of its residuals and tangents.
+    """A primitive's pushforward in two parts, derived from its rule.
 
     Attributes:
-      jaxpr: takes ``residuals`` values, then tangents; returns output tangents.
-      residuals: how many residuals.
+      known: program of the primals that returns the results and then ``residuals`` values.
+      count: number of results.
+      out_mask: which results have a tangent.
+      jaxpr: the linear part: takes residuals, then tangents, and returns output tangents;
+        None where no result has one.
+      transposed: programs of the transposed linear part, by which cotangents are given.
     """
 
-    __slots__ = ("jaxpr", "residuals", "transposed")
+    __slots__ = ("count", "jaxpr", "known", "out_avals", "out_mask", "residuals", "transposed")
 
-    def __init__(self, jaxpr: ClosedJaxpr, residuals: int) -> None:
-        self.jaxpr = jaxpr
-        self.residuals = residuals
+    def __init__(self, split: Split, count: int, out_mask: list[bool]) -> None:
+        self.known = derive.Derived(split.known)
+        self.count = count
+        self.out_mask = out_mask
+        self.residuals = split.residuals
+        self.jaxpr: Any = split.unknown if any(out_mask) else None
+        self.out_avals = split.unknown.out_avals
         self.transposed: dict[Any, Any] = {}
 
 
@@ -142,7 +165,6 @@ linear_call_p = Primitive("linear_call", multiple_results=True)
 linear_call_p.shape_rule = lambda *avals, rule: rule.jaxpr.out_avals
 linear_call_p.kernel_rule = lambda xp, rule: program(rule.jaxpr, xp)
 linear_call_p.inline = lambda *args, rule: eval_jaxpr(rule.jaxpr.jaxpr, rule.jaxpr.consts, *args)
-linear_call_p.first_order = False
 
 
 # ------------------------------------------------------------------ linearize
@@ -154,78 +176,110 @@ class LinearizeTrace(JVPTrace):
     Its parent is the tape and the tape's parent the interpreter that computes primals.
     """
 
-    __slots__ = ()
+    __slots__ = ("direct",)
     parent: Tape
 
+    def __init__(self, tape: Tape) -> None:
+        super().__init__(tape)
+        self.direct = type(tape.parent) is EvalTrace
+
     def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        tape = self.parent
-        below = tape.parent
-        if type(below) is EvalTrace and primitive.first_order:
-            primals = []
-            tangents: list[Any] = []
-            active = False
-            for a in args:
-                if type(a) is JVPTracer and a.trace is self:
-                    primals.append(a.primal)
-                    tangents.append(a.tangent)
-                    active = True
-                else:
-                    primals.append(a)
-                    tangents.append(None)
-            if not active:
-                previous = state.trace
-                state.trace = below
-                try:
-                    return below.process(primitive, args, params)
-                finally:
-                    state.trace = previous
-            out = self._run_derived(primitive, primals, tangents, params)
+        if self.eager and primitive.first_order:
+            out = self._run_derived(primitive, args, params)
             if out is not None:
                 return out
-        return JVPTrace.process(self, primitive, args, params)
+        elif primitive.inline is not None:
+            return primitive.inline(*args, **params)
+        # the rule itself, pushed onto the tape
+        eager, self.eager = self.eager, False
+        try:
+            return JVPTrace.process(self, primitive, args, params)
+        finally:
+            self.eager = eager
 
     def _run_derived(
-        self, primitive: Primitive, primals: list[Any], tangents: list[Any], params: dict[str, Any]
+        self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
-        for p in primals:
-            if type(p) is not ArrayImpl:
-                return None
-        nonzero = tuple([t is not None for t in tangents])
-        avals = tuple([p.aval for p in primals])
-        key = ("linearize", nonzero, avals, *params.items()) if params else (
-            "linearize", nonzero, avals)
+        """Eager mode's shortest way: one look-up, one program, one entry on the tape.
 
-        def make() -> Any:
-            return _linearized_rule(primitive, avals, nonzero, params)
-
-        entry = derive.lookup(primitive, key, make) if derive.usable() else None
-        if entry is None:
-            return None
-        known, known_avals, count, mask, rule = entry
-        outs = derive.run(known, [p._value for p in primals], known_avals)
+        None where there is no program yet.
+        """
+        primals: list[Any] = []
+        avals: Any = []
+        tangents: list[Any] = []
+        mask, bit = 0, 1
+        for a in args:
+            if type(a) is JVPTracer and a.trace is self:
+                t = a.tangent
+                if type(t) is not LinearTracer:
+                    return None
+                tangents.append(t)
+                mask |= bit
+                a = a.primal
+            primals.append(a)
+            avals.append(a.aval)
+            bit <<= 1
         tape = self.parent
-        if rule is None:
-            results = outs
+        below = tape.parent
+        previous = state.trace
+        state.trace = below  # type: ignore[assignment]
+        try:
+            if not mask:
+                return below.process(primitive, tuple(primals), params)  # type: ignore[union-attr]
+            avals = tuple(avals)
+            key = ("linearize", mask, avals, *params.items()) if params else (
+                "linearize", mask, avals)
+            rule = derive.lookup(
+                primitive, key, lambda: _linearized_rule(primitive, avals, mask, params)
+            )
+            if rule is None:
+                return None
+            outs, residuals = self._known(rule, primals)
+        finally:
+            state.trace = previous
+        if rule.jaxpr is None:
+            return outs if primitive.multiple_results else outs[0]
+        lin_outs = [tape.new(aval) for aval in rule.out_avals]
+        if type(residuals) is tuple:
+            tape.eqns.append((rule, residuals, tangents, lin_outs))
         else:
-            lin_outs = [tape.new(aval) for aval in rule.jaxpr.out_avals]
-            inputs = [*outs[count:], *[t for t in tangents if t is not None]]
-            tape.eqns.append(TapeEqn(linear_call_p, inputs, lin_outs, {"rule": rule}, None))
-            rest = iter(lin_outs)
-            results = [
-                JVPTracer(self, o, next(rest)) if m else o
-                for o, m in zip(outs[:count], mask, strict=True)
-            ]
-        return results if primitive.multiple_results else results[0]
+            tape.eqns.append(
+                TapeEqn(linear_call_p, [*residuals, *tangents], lin_outs, {"rule": rule}, None)
+            )
+        if not primitive.multiple_results:
+            return JVPTracer(self, outs[0], lin_outs[0])
+        rest = iter(lin_outs)
+        return [JVPTracer(self, o, next(rest)) if m else o
+                for o, m in zip(outs, rule.out_mask, strict=True)]
+
+    def _known(self, rule: LinearRule, primals: list[Any]) -> tuple[list[Any], Any]:
+        """Results and residuals; residuals as a tuple of bare ndarrays in the direct case."""
+        count = rule.count
+        if self.direct:
+            try:
+                values = [p._value for p in primals]
+            except AttributeError:
+                check_leaks(tuple(primals))
+            token = quiet.enter()
+            try:
+                outs = rule.known.function(*values)
+            finally:
+                quiet.leave(token)
+            avals = rule.known.avals
+            if count == 1:
+                return [ArrayImpl(outs[0], avals[0])], outs[1:]
+            return [ArrayImpl(outs[i], avals[i]) for i in range(count)], outs[count:]
+        outs = rule.known(primals)
+        return outs[:count], outs[count:]
 
 
-def _linearized_rule(primitive: Primitive, avals: Any, nonzero: Any, params: Any) -> Any:
+def _linearized_rule(primitive: Primitive, avals: Any, active: int, params: Any) -> LinearRule:
+    nonzero = [bool(active >> i & 1) for i in range(len(avals))]
     pushed, mask = jvp_jaxpr(single_equation(primitive, avals, params), nonzero)
     unknown = [False] * len(avals) + [True] * sum(nonzero)
     count = len(mask)
     split = partial_eval_jaxpr(pushed, unknown, [False] * count + [True] * sum(mask))
-    known = program(split.known, backend.default().xp)
-    rule = LinearRule(split.unknown, split.residuals) if any(mask) else None
-    return known, split.known.out_avals, count, mask, rule
+    return LinearRule(split, count, mask)
 
 
 class LinearMap:
@@ -251,7 +305,8 @@ class LinearMap:
             if tracer is not None:
                 env[tracer.index] = next(given)
         owns = self.tape.owns
-        for eqn in self.tape.eqns:
+        for entry in self.tape.eqns:
+            eqn = as_eqn(entry)
             args = [env[a.index] if owns(a) else a for a in eqn.args]
             out = eqn.primitive.bind(*args, **eqn.params)
             for tracer, value in zip(
@@ -386,7 +441,8 @@ def _needed(tape: Tape, outs: Sequence[Any]) -> list[TapeEqn]:
     """The recorded operations on which ``outs`` depend."""
     wanted = {o.index for o in outs if tape.owns(o)}
     kept = []
-    for eqn in reversed(tape.eqns):
+    for entry in reversed(tape.eqns):
+        eqn = as_eqn(entry)
         if eqn.primitive.effect or any(o.index in wanted for o in eqn.outs):
             kept.append(eqn)
             wanted.update(a.index for a in eqn.args if tape.owns(a))

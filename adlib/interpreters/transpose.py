@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adlib.core import backend
+from adlib.core import quiet
 from adlib.core.array import ArrayImpl
 from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero
-from adlib.core.jaxpr import ClosedJaxpr, eval_jaxpr
-from adlib.core.program import program
+from adlib.core.evaluate import EvalTrace
+from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.trace import fresh, state, using
 from adlib.interpreters import derive
 from adlib.interpreters.linearize import (
@@ -22,6 +22,7 @@ from adlib.interpreters.linearize import (
     LinearRule,
     Tape,
     TapeEqn,
+    as_eqn,
     bottom_stage,
     linear_call_p,
 )
@@ -34,7 +35,12 @@ def pull_back(linear: LinearMap, cotangents: Sequence[Any], consume: bool = Fals
 
     With ``consume`` the tape is used up: each residual is freed as soon as it was read.
     """
-    sweep = _Sweep(linear.tape)
+    eager = (
+        type(state.trace) is EvalTrace
+        and derive.usable()
+        and all([type(ct) is ArrayImpl or ct is None or type(ct) is Zero for ct in cotangents])
+    )
+    sweep = _EagerSweep(linear.tape) if eager else _Sweep(linear.tape)
     for tracer, ct in zip(linear.outputs, cotangents, strict=True):
         sweep.give(tracer, ct)
     sweep.run(linear.tape.eqns, consume)
@@ -62,64 +68,120 @@ class _Sweep:
         ct = self._cotangents.pop(tracer.index, None)
         return Zero(tracer.aval) if ct is None else ct
 
-    def run(self, eqns: list[TapeEqn], consume: bool) -> None:
+    def run(self, entries: list[Any], consume: bool) -> None:
         stage = bottom_stage(state.trace)
         outer = stage.location if stage is not None else None
         try:
-            for eqn in _drain(eqns) if consume else reversed(eqns):
+            for entry in _drain(entries) if consume else reversed(entries):
+                eqn = as_eqn(entry)
                 cts = [self._cotangents.pop(o.index, None) for o in eqn.outs]
-                if all(ct is None for ct in cts):
+                if all([ct is None for ct in cts]):
                     continue
                 if stage is not None:
                     stage.location = eqn.source
-                self._step(eqn, cts)
+                self.step(eqn, cts)
         finally:
             if stage is not None:
                 stage.location = outer
 
-    def _step(self, eqn: TapeEqn, cts: list[Any]) -> None:
+    def step(self, eqn: TapeEqn, cts: list[Any]) -> None:
+        """Hand an equation's cotangents to its arguments."""
         if eqn.primitive is linear_call_p:
             rule = eqn.params["rule"]
             count = rule.residuals
-            results = _transpose_call(rule, eqn.args[:count], cts)
+            derived = _transposed_rule(rule, tuple([ct is not None for ct in cts]))
+            outs = iter(derived([*eqn.args[:count], *[ct for ct in cts if ct is not None]]))
+            results: Any = [next(outs) if m else None for m in derived.info]
             for tracer, ct in zip(eqn.args[count:], results, strict=True):
                 self.give(tracer, ct)
             return
         owns = self._tape.owns
         args = [UndefinedPrimal(a.aval) if owns(a) else a for a in eqn.args]
         if eqn.primitive.multiple_results:
-            given: Any = [
+            given = [
                 Zero(o.aval) if ct is None else ct for o, ct in zip(eqn.outs, cts, strict=True)
             ]
+            results = eqn.primitive.transpose(given, *args, **eqn.params)
         else:
-            given = cts[0]
-        results = eqn.primitive.transpose(given, *args, **eqn.params)
+            results = eqn.primitive.transpose(cts[0], *args, **eqn.params)
         for tracer, ct in zip(eqn.args, results, strict=True):
             self.give(tracer, ct)
 
 
-def _drain(eqns: list[TapeEqn]) -> Any:
-    while eqns:
-        yield eqns.pop()
+class _EagerSweep(_Sweep):
+    """The sweep on concrete values: cotangents are bare ndarrays between derived programs."""
+
+    __slots__ = ()
+
+    def give(self, tracer: Any, ct: Any) -> None:
+        if ct is None or type(ct) is Zero or not self._tape.owns(tracer):
+            return
+        self._add(tracer.index, ct._value)
+
+    def _add(self, index: int, value: Any) -> None:
+        before = self._cotangents.get(index)
+        self._cotangents[index] = value if before is None else before + value
+
+    def take(self, tracer: Any) -> Any:
+        value = self._cotangents.pop(tracer.index, None)
+        aval = tracer.aval
+        return Zero(aval) if value is None else ArrayImpl(value, aval)
+
+    def run(self, entries: list[Any], consume: bool) -> None:
+        token = quiet.enter()
+        try:
+            for entry in _drain(entries) if consume else reversed(entries):
+                if type(entry) is tuple:
+                    self._call(*entry)
+                    continue
+                cts = [self._cotangents.pop(o.index, None) for o in entry.outs]
+                if any([ct is not None for ct in cts]):
+                    boxed = [
+                        None if ct is None else ArrayImpl(ct, o.aval)
+                        for ct, o in zip(cts, entry.outs, strict=True)
+                    ]
+                    del cts
+                    self.step(entry, boxed)
+        finally:
+            quiet.leave(token)
+
+    def _call(self, rule: LinearRule, residuals: Any, inputs: Any, outs: Any) -> None:
+        pop = self._cotangents.pop
+        if len(outs) == 1:
+            ct = pop(outs[0].index, None)
+            if ct is None:
+                return
+            derived = rule.transposed.get(_ONE) or _transposed_rule(rule, _ONE)
+            results = derived.function(*residuals, ct)
+        else:
+            cts = [pop(o.index, None) for o in outs]
+            given = [ct for ct in cts if ct is not None]
+            if not given:
+                return
+            derived = _transposed_rule(rule, tuple([ct is not None for ct in cts]))
+            results = derived.function(*residuals, *given)
+        rest = iter(results)
+        for tracer, m in zip(inputs, derived.info, strict=True):
+            if m:
+                self._add(tracer.index, next(rest))
 
 
-def _transpose_call(rule: LinearRule, residuals: Sequence[Any], cts: list[Any]) -> list[Any]:
-    """Run the transposed program of a derived rule; None for cotangents that are zero."""
-    nonzero = tuple([ct is not None for ct in cts])
-    entry = rule.transposed.get(nonzero)
-    if entry is None:
+_ONE = (True,)
+
+
+def _drain(entries: list[Any]) -> Any:
+    while entries:
+        yield entries.pop()
+
+
+def _transposed_rule(rule: LinearRule, nonzero: tuple[bool, ...]) -> derive.Derived:
+    """A derived rule's transpose; its info is the mask of inputs that get a cotangent."""
+    found = rule.transposed.get(nonzero)
+    if found is None:
         linear = [False] * rule.residuals + [True] * (len(rule.jaxpr.in_avals) - rule.residuals)
-        jaxpr, mask = transpose_jaxpr(rule.jaxpr, linear, nonzero)
-        function = program(jaxpr, backend.default().xp)
-        entry = rule.transposed[nonzero] = (jaxpr, function, jaxpr.out_avals, mask)
-    jaxpr, function, out_avals, mask = entry
-    inputs = [*residuals, *[ct for ct in cts if ct is not None]]
-    if derive.usable() and all([type(x) is ArrayImpl for x in inputs]):
-        outs = derive.run(function, [x._value for x in inputs], out_avals)
-    else:
-        outs = eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *inputs)
-    rest = iter(outs)
-    return [next(rest) if m else None for m in mask]
+        found = derive.Derived(*transpose_jaxpr(rule.jaxpr, linear, nonzero))
+        rule.transposed[nonzero] = found
+    return found
 
 
 def transpose_jaxpr(

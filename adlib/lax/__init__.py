@@ -361,3 +361,24 @@ from adlib.ops.special import (
     zeta,
     zeta_p,
 )
+from adlib.ops.dynamic_slices import (
+    dynamic_index_in_dim,
+    dynamic_slice,
+    dynamic_slice_in_dim,
+    dynamic_slice_p,
+    dynamic_update_index_in_dim,
+    dynamic_update_slice,
+    dynamic_update_slice_in_dim,
+    dynamic_update_slice_p,
+    index_take,
+)
+from adlib.ops.random_gamma import (
+    random_gamma_p,
+)
+from adlib.ops.sorting import (
+    sort,
+    sort_key_val,
+    sort_p,
+    top_k,
+    top_k_p,
+)

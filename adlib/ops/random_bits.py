@@ -327,7 +327,7 @@ def _split_shape(keys: ShapedArray, *, shape: tuple[int, ...]) -> ShapedArray:
     return ShapedArray((*keys.shape, *shape), key_fry)
 
 
-def _split_impl(xp: Any, keys: Any, *, shape: tuple[int, ...]) -> Any:
+def split_impl(xp: Any, keys: Any, *, shape: tuple[int, ...]) -> Any:
     count = math.prod(shape)
     out_shape = (*np.shape(keys), *shape)
     if not config.jax_threefry_partitionable:
@@ -342,7 +342,7 @@ def _split_impl(xp: Any, keys: Any, *, shape: tuple[int, ...]) -> Any:
 random_split_p = _random_primitive(
     "random_split",
     shape=_split_shape,
-    impl=_split_impl,
+    impl=split_impl,
     samples=lambda: [
         Sample((key_sample(),), dict(shape=(2,)), "pair"),
         Sample((key_sample(3),), dict(shape=(2, 3)), "several"),
@@ -427,7 +427,7 @@ def _store_joined(x0: Any, x1: Any, target: Any) -> None:
     target |= x1
 
 
-def _bits_impl(xp: Any, keys: Any, *, bit_width: int, shape: tuple[int, ...]) -> Any:
+def bits_impl(xp: Any, keys: Any, *, bit_width: int, shape: tuple[int, ...]) -> Any:
     count = math.prod(shape)
     out_shape = (*np.shape(keys), *shape)
     if not config.jax_threefry_partitionable:
@@ -452,7 +452,7 @@ def _bits_halved(xp: Any, keys: Any, bit_width: int, count: int) -> Any:
 random_bits_p = _random_primitive(
     "random_bits",
     shape=_bits_shape,
-    impl=_bits_impl,
+    impl=bits_impl,
     samples=lambda: [
         *[
             Sample((key_sample(),), dict(bit_width=w, shape=(2, 3)), f"{w}-bit")

@@ -53,17 +53,29 @@ def _broadcast_shape(
     return ShapedArray(shape, x.dtype, x.weak_type)
 
 
+# Up to this many elements a filled copy is made faster than a view of stride 0.
+_SMALL = 4096
+
+
 def _broadcast_kernel(
     xp: Any, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
 ) -> Callable[..., Any]:
-    if broadcast_dimensions == tuple(range(len(shape) - len(broadcast_dimensions), len(shape))):
-        return lambda x: xp.broadcast_to(x, shape)
     kept = set(broadcast_dimensions)
-    expand = tuple(slice(None) if d in kept else None for d in range(len(shape)))
+    expand = tuple([slice(None) if d in kept else None for d in range(len(shape))])
+    small = math.prod(shape) <= _SMALL
 
-    if not broadcast_dimensions:
-        return lambda x: xp.broadcast_to(x, shape)
-    return lambda x: xp.broadcast_to(x[expand], shape)
+    def run(x: Any) -> Any:
+        if broadcast_dimensions:
+            x = x[expand]
+        if x.shape == shape:
+            return x
+        if not small:
+            return xp.broadcast_to(x, shape)
+        out = xp.empty(shape, x.dtype)
+        out[...] = x
+        return out
+
+    return run
 
 
 def _broadcast_transpose(

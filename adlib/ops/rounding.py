@@ -108,9 +108,10 @@ def _round_kernel(xp: Any, x: Any, *, rounding_method: int) -> Any:
 round_p = elementwise(
     "round", _round_kernel, None, kinds="f",
     samples=lambda: [
-        Sample((np.array([-2.5, -0.4, 0.5, 1.5, 2.7], np.float32),), dict(rounding_method=0)),
-        Sample((np.array([-2.5, -0.4, 0.5, 1.5, 2.7], np.float32),), dict(rounding_method=1),
-               "even"),
+        Sample((uniform(2, 3, low=-3, high=3),), dict(rounding_method=0)),
+        Sample((uniform(2, 3, low=-3, high=3),), dict(rounding_method=1), "even"),
+        Sample((uniform(3, low=-3, high=3, dtype=dtypes.bfloat16),), dict(rounding_method=0),
+               "bfloat16"),
     ],
 )
 
@@ -128,7 +129,8 @@ def _rem_kernel(xp: Any, x: Any, y: Any) -> Any:
     if x.dtype.kind not in "iu":
         return xp.fmod(x, y)
     # the hardware's answers: x where y is 0; y = -1 is kept from overflow
-    safe = xp.where((y == 0) | (y == x.dtype.type(-1)), xp.ones_like(y), y)
+    special = (y == 0) | (y == -1) if y.dtype.kind == "i" else y == 0
+    safe = xp.where(special, xp.ones_like(y), y)
     return xp.where(y == 0, x, xp.fmod(x, safe))
 
 

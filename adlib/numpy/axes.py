@@ -1,0 +1,30 @@
+"""Axis arguments: negative ones counted from the end, checked, with NumPy's errors."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from adlib.base.source import here
+
+
+def axis_of(axis: Any, ndim: int) -> int:
+    """One axis as an int in ``0..ndim - 1``; ValueError where there is no such axis."""
+    index = operator.index(axis)
+    if not -ndim <= index < ndim:
+        raise ValueError(f"axis {index} is out of bounds for array of dimension {ndim}{here()}")
+    return index + ndim if index < 0 else index
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """An ``axis=`` argument (None for all, an int, or several) as a tuple of axes."""
+    if axis is None:
+        return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis + ndim if axis < 0 else axis,)
+    if not isinstance(axis, (tuple, list)):
+        return (axis_of(axis, ndim),)
+    axes = tuple([axis_of(a, ndim) for a in axis])
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"duplicate value in 'axis': {tuple(axis)}{here()}")
+    return axes

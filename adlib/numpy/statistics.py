@@ -1,0 +1,552 @@
+"""Means, variances, quantiles, covariances, and running sums and products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from adlib import lax
+from adlib.base.source import here
+from adlib.core import dtypes
+from adlib.core.array import Array, scalar
+from adlib.numpy.axes import axes_of, axis_of
+from adlib.numpy.creation import wanted_dtype
+from adlib.numpy.makers import truth
+from adlib.numpy.promotion import (
+    broadcast_array,
+    broadcast_shapes,
+    convert,
+    promote_dtypes_inexact,
+    to_array,
+)
+from adlib.numpy.reductions import (
+    accumulation_dtype,
+    all,
+    keep_dims,
+    masked,
+    no_out,
+    sum,
+)
+
+# ----------------------------------------------------------------- mean and variance
+
+
+def _computed_in(dtype: Any) -> Any:
+    """The dtype that means are taken in: at least 32 bits wide."""
+    if not dtypes.is_inexact(dtype):
+        return dtypes.canonicalize_dtype(np.float64)
+    return np.dtype(np.float32) if dtype.itemsize < 4 else dtype
+
+
+def _result_dtype(x: Array, dtype: Any, what: str) -> Any:
+    if dtype is not None:
+        return wanted_dtype(dtype, what)
+    own = x.aval.dtype
+    return own if dtypes.is_inexact(own) else dtypes.canonicalize_dtype(np.float64)
+
+
+def _count(x: Array, axes: tuple[int, ...], where: Any, dtype: Any, keepdims: bool) -> Array:
+    """How many elements are averaged: a constant, or counted where there is a mask."""
+    if where is None:
+        return scalar(math.prod([x.aval.shape[a] for a in axes]), dtype)
+    mask = truth(to_array(where, "where"))
+    mask = broadcast_array(mask, broadcast_shapes(x.aval.shape, mask.aval.shape))
+    return sum(mask, axis=axes_of(axes, mask.aval.ndim), dtype=dtype, keepdims=keepdims)
+
+
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    *, where: Any = None,
+) -> Array:
+    """Arithmetic mean, over all axes or the given ones, in floating point.
+
+    Args:
+      a: array or number.
+      axis: None, int, or tuple of ints.
+      dtype: of the result; by default that of ``a``, float32 for integers.
+      keepdims: keep reduced axes, with size 1.
+      where: boolean array: which elements count.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.mean(jnp.arange(4))
+    Array(1.5, dtype=float32)
+    """
+    no_out("mean", out)
+    x = to_array(a, "mean")
+    result = _result_dtype(x, dtype, "mean")
+    work = _computed_in(result)
+    axes = axes_of(axis, x.aval.ndim)
+    total = sum(convert(x, work), axis=axes, keepdims=keepdims, where=where)
+    average = lax.div(total, _count(x, axes, where, work, keepdims))
+    return convert(average, result)
+
+
+def average(
+    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, keepdims: bool = False
+) -> Any:
+    """Mean with weights.
+
+    Args:
+      weights: of the shape of ``a``, or a vector along ``axis``.
+      returned: whether to return the sum of weights as well.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.average(jnp.array([1.0, 4.0]), weights=jnp.array([2.0, 1.0]))
+    Array(2., dtype=float32)
+    """
+    if weights is None:
+        (x,) = promote_dtypes_inexact("average", a)
+        result = mean(x, axis=axis, keepdims=keepdims)
+        axes = axes_of(axis, x.aval.ndim)
+        count = scalar(math.prod([x.aval.shape[i] for i in axes]), result.aval.dtype)
+        return (result, broadcast_array(count, result.aval.shape)) if returned else result
+    x, w = promote_dtypes_inexact("average", a, weights)
+    if x.aval.shape != w.aval.shape:
+        if axis is None or isinstance(axis, (tuple, list)):
+            raise ValueError(
+                f"Axis must be specified when shapes of a {x.aval.shape} and weights "
+                f"{w.aval.shape} differ.{here()}"
+            )
+        axis = axis_of(axis, x.aval.ndim)
+        if w.aval.shape != (x.aval.shape[axis],):
+            raise ValueError(
+                f"Length of weights {w.aval.shape} not compatible with axis {axis} of shape "
+                f"{x.aval.shape}.{here()}"
+            )
+        w = lax.broadcast_in_dim(w, x.aval.shape, (axis,))
+    total = sum(w, axis=axis, keepdims=keepdims)
+    result = lax.div(sum(lax.mul(x, w), axis=axis, keepdims=keepdims), total)
+    return (result, total) if returned else result
+
+
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
+    keepdims: bool = False, *, where: Any = None, mean: Any = None, correction: Any = None,
+) -> Array:
+    """Variance: mean squared distance from the mean.
+
+    Args:
+      ddof: subtracted from the number of elements in the divisor; 1 for an unbiased estimate.
+      mean: the mean, if it is known already, with the reduced axes kept.
+      correction: another name of ``ddof``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.var(jnp.array([1.0, 2.0, 3.0]), ddof=1)
+    Array(1., dtype=float32)
+    """
+    no_out("var", out)
+    if correction is not None:
+        if not isinstance(ddof, int) or ddof != 0:
+            raise ValueError("ddof and correction can't be provided simultaneously.")
+        ddof = correction
+    x = to_array(a, "var")
+    if dtype is not None and dtypes.is_complex(dtypes.as_dtype(dtype)):
+        raise ValueError(f"var: a variance is real, so dtype={dtype} cannot be complex.{here()}")
+    result = dtypes.real_of(_result_dtype(x, dtype, "var"))
+    work = _computed_in(x.aval.dtype)
+    x = convert(x, work)
+    axes = axes_of(axis, x.aval.ndim)
+    if mean is None:
+        centre = sum(x, axis=axes, keepdims=True, where=where)
+        centre = lax.div(centre, _count(x, axes, where, work, True))
+    else:
+        centre = convert(to_array(mean, "var"), work)
+    distance = lax.sub(x, broadcast_array(centre, x.aval.shape))
+    if work.kind == "c":
+        distance2 = lax.real(lax.mul(distance, lax.conj(distance)))
+    else:
+        distance2 = lax.square(distance)
+    real = distance2.aval.dtype
+    count = _count(x, axes, where, real, keepdims)
+    free = lax.sub(count, convert(to_array(ddof, "var"), real))
+    total = sum(distance2, axis=axes, keepdims=keepdims, where=where)
+    quotient = lax.div(total, free)
+    # no freedom left: undefined rather than negative
+    defined = lax.gt(free, scalar(0, real))
+    quotient = lax.select_n(defined, lax.full_like(quotient, math.nan), quotient)
+    return convert(quotient, result)
+
+
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
+    keepdims: bool = False, *, where: Any = None, mean: Any = None, correction: Any = None,
+) -> Array:
+    """Standard deviation: the square root of ``var``, with the same arguments.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.std(jnp.array([1.0, 3.0]))
+    Array(1., dtype=float32)
+    """
+    no_out("std", out)
+    return lax.sqrt(
+        var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    )
+
+
+# -------------------------------------------------------------------- running totals
+
+
+def _running(
+    name: str, operation: Callable[..., Any], a: Any, axis: Any, dtype: Any, out: Any, fill: Any
+) -> Array:
+    no_out(name, out)
+    x = to_array(a, name)
+    if axis is None:
+        x, axis = lax.reshape(x, (x.aval.size,)), 0
+    axis = axis_of(axis, x.aval.ndim)
+    if fill is not None and dtypes.is_inexact(x.aval.dtype):
+        x = lax.select_n(lax.ne(x, x), x, lax.full_like(x, fill))
+    own = x.aval.dtype
+    found = accumulation_dtype(own, wide=False) if dtype is None else wanted_dtype(dtype, name)
+    return operation(convert(x, found), axis)
+
+
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: None = None) -> Array:
+    """Sums of the elements up to each one, along an axis or in the flattened array.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.cumsum(jnp.array([1, 2, 3]))
+    Array([1, 3, 6], dtype=int32)
+    """
+    return _running("cumsum", lax.cumsum, a, axis, dtype, out, None)
+
+
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: None = None) -> Array:
+    """Products of the elements up to each one, along an axis or in the flattened array.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.cumprod(jnp.array([1, 2, 3]))
+    Array([1, 2, 6], dtype=int32)
+    """
+    return _running("cumprod", lax.cumprod, a, axis, dtype, out, None)
+
+
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: None = None) -> Array:
+    """``cumsum`` with NaN counted as 0.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nancumsum(jnp.array([1.0, jnp.nan, 3.0]))
+    Array([1., 1., 4.], dtype=float32)
+    """
+    return _running("nancumsum", lax.cumsum, a, axis, dtype, out, 0)
+
+
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: None = None) -> Array:
+    """``cumprod`` with NaN counted as 1.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nancumprod(jnp.array([2.0, jnp.nan, 3.0]))
+    Array([2., 2., 6.], dtype=float32)
+    """
+    return _running("nancumprod", lax.cumprod, a, axis, dtype, out, 1)
+
+
+def _cumulative(name: str, running: Any, x: Any, axis: Any, dtype: Any, first: Any) -> Array:
+    x = to_array(x, name)
+    if axis is None:
+        if x.aval.ndim != 1:
+            raise ValueError(
+                f"The input array has rank {x.aval.ndim}, however axis was not set to an explicit "
+                f"value. The axis argument is only optional for one-dimensional arrays.{here()}"
+            )
+        axis = 0
+    axis = axis_of(axis, x.aval.ndim)
+    result = running(x, axis, accumulation_dtype(x.aval.dtype) if dtype is None else dtype)
+    if first is None:
+        return result
+    config = tuple([(int(i == axis), 0, 0) for i in range(x.aval.ndim)])
+    return lax.pad(result, scalar(first, result.aval.dtype), config)
+
+
+def cumulative_sum(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """``cumsum`` of the array API: a leading 0 with ``include_initial``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.cumulative_sum(jnp.array([1, 2]), include_initial=True)
+    Array([0, 1, 3], dtype=int32)
+    """
+    first = 0 if include_initial else None
+    return _cumulative("cumulative_sum", cumsum, x, axis, dtype, first)
+
+
+def cumulative_prod(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """``cumprod`` of the array API: a leading 1 with ``include_initial``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.cumulative_prod(jnp.array([2, 3]), include_initial=True)
+    Array([1, 2, 6], dtype=int32)
+    """
+    first = 1 if include_initial else None
+    return _cumulative("cumulative_prod", cumprod, x, axis, dtype, first)
+
+
+# -------------------------------------------------------------------------- quantiles
+
+_METHODS = ("linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf")
+
+
+def quantile(
+    a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: None = None,
+) -> Array:
+    """The values below which shares ``q`` of the elements lie; NaN where there is a NaN.
+
+    Args:
+      q: number or vector of numbers in [0, 1].
+      axis: None, int, or tuple of ints.
+      method: "linear" between neighbours, "lower", "higher", "midpoint", "nearest" or
+        "inverted_cdf".
+
+    Returns:
+      Array with an axis for ``q`` in front where that is a vector.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.quantile(jnp.array([1.0, 2.0, 3.0]), 0.25)
+    Array(1.5, dtype=float32)
+    """
+    _no_weights("quantile", weights, overwrite_input, out)
+    return _quantile("quantile", a, q, axis, method, keepdims, skip_nan=False)
+
+
+def nanquantile(
+    a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: None = None,
+) -> Array:
+    """``quantile`` of the elements that are not NaN.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nanquantile(jnp.array([1.0, jnp.nan, 3.0]), 0.5)
+    Array(2., dtype=float32)
+    """
+    _no_weights("nanquantile", weights, overwrite_input, out)
+    return _quantile("nanquantile", a, q, axis, method, keepdims, skip_nan=True)
+
+
+def percentile(
+    a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: None = None,
+) -> Array:
+    """``quantile`` with ``q`` in percent.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.percentile(jnp.array([1.0, 2.0, 3.0]), 25)
+    Array(1.5, dtype=float32)
+    """
+    _no_weights("percentile", weights, overwrite_input, out)
+    return _quantile("percentile", a, _share(q), axis, method, keepdims, skip_nan=False)
+
+
+def nanpercentile(
+    a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: None = None,
+) -> Array:
+    """``percentile`` of the elements that are not NaN.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nanpercentile(jnp.array([1.0, jnp.nan, 3.0]), 50)
+    Array(2., dtype=float32)
+    """
+    _no_weights("nanpercentile", weights, overwrite_input, out)
+    return _quantile("nanpercentile", a, _share(q), axis, method, keepdims, skip_nan=True)
+
+
+def median(
+    a: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Array:
+    """The middle element, or the mean of the two middle ones; NaN where there is a NaN.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.median(jnp.array([1.0, 5.0, 2.0]))
+    Array(2., dtype=float32)
+    """
+    _no_weights("median", None, overwrite_input, out)
+    return _quantile("median", a, 0.5, axis, "midpoint", keepdims, skip_nan=False)
+
+
+def nanmedian(
+    a: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Array:
+    """``median`` of the elements that are not NaN.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nanmedian(jnp.array([1.0, jnp.nan, 2.0]))
+    Array(1.5, dtype=float32)
+    """
+    _no_weights("nanmedian", None, overwrite_input, out)
+    return _quantile("nanmedian", a, 0.5, axis, "midpoint", keepdims, skip_nan=True)
+
+
+def _share(q: Any) -> Array:
+    (q,) = promote_dtypes_inexact("percentile", q)
+    return lax.div(q, scalar(100, q.aval.dtype, q.aval.weak_type))
+
+
+def _no_weights(name: str, weights: Any, overwrite: bool, out: Any) -> None:
+    if weights is not None or overwrite or out is not None:
+        raise ValueError(
+            f"jnp.{name} does not support weights, out or overwrite_input != False.{here()}"
+        )
+
+
+def _quantile(
+    name: str, a: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: bool
+) -> Array:
+    if method not in _METHODS:
+        listed = ", ".join(repr(m) for m in _METHODS[:-1])
+        raise ValueError(f"method can only be {listed} or {_METHODS[-1]!r}, got {method!r}{here()}")
+    x, q = promote_dtypes_inexact(name, a, q)
+    x, q = (convert(v, v.aval.dtype) for v in (x, q))
+    if x.aval.dtype.kind == "c":
+        raise ValueError(f"jnp.{name}: complex numbers have no order.{here()}")
+    if q.aval.ndim > 1:
+        raise ValueError(f"q must be have rank <= 1, got shape {q.aval.shape}{here()}")
+    shape = x.aval.shape
+    axes = axes_of(axis, len(shape))
+    kept = [i for i in range(len(shape)) if i not in axes]
+    # the reduced axes as one in front: q then picks rows
+    x = lax.transpose(x, [*axes, *kept])
+    rest = x.aval.shape[len(axes):]
+    count = math.prod([shape[i] for i in axes])
+    x = lax.reshape(x, (count, *rest))
+    nan = lax.ne(x, x)
+    dtype = x.aval.dtype
+    if skip_nan:
+        valid = sum(lax.bitwise_not(nan), axis=0, dtype=dtype)
+        undefined = lax.eq(valid, scalar(0, dtype))
+    else:
+        valid = lax.full(rest, scalar(count, dtype))
+        undefined = lax.reduce_or(nan, (0,))
+    ordered = lax.sort(x, 0)  # NaN comes last
+    qs = lax.reshape(q, (q.aval.size,)) if q.aval.ndim != 1 else q
+    out = _interpolated(ordered, qs, valid, method)
+    out = lax.select_n(
+        broadcast_array(undefined, out.aval.shape), out, lax.full_like(out, math.nan)
+    )
+    if keepdims:
+        sizes = tuple([1 if i in axes else n for i, n in enumerate(shape)])
+        out = lax.reshape(out, (qs.aval.size, *sizes))
+    return out if q.aval.ndim else lax.squeeze(out, (0,))
+
+
+def _interpolated(ordered: Array, qs: Array, valid: Array, method: str) -> Array:
+    """Values at share q of the first ``valid`` rows of sorted columns, one row for each q."""
+    dtype = ordered.aval.dtype
+    rest = ordered.aval.shape[1:]
+    shape = (qs.aval.size, *rest)
+    top = lax.sub(valid, scalar(1, dtype))
+    top = broadcast_array(lax.max(top, scalar(0, dtype)), shape)
+    share = lax.broadcast_in_dim(qs, shape, (0,))
+    if method == "inverted_cdf":
+        step = lax.mul(share, lax.add(top, scalar(1, dtype)))
+        place = lax.sub(lax.ceil(step), scalar(1, dtype))
+        return _rows(ordered, lax.clamp(lax.full_like(top, 0), place, top))
+    place = lax.mul(share, top)
+    low = lax.clamp(lax.full_like(top, 0), lax.floor(place), top)
+    high = lax.clamp(lax.full_like(top, 0), lax.ceil(place), top)
+    if method == "lower":
+        return _rows(ordered, low)
+    if method == "higher":
+        return _rows(ordered, high)
+    if method == "nearest":
+        nearest = lax.round(place, lax.RoundingMethod.TO_NEAREST_EVEN)
+        return _rows(ordered, lax.clamp(lax.full_like(top, 0), nearest, top))
+    below, above = _rows(ordered, low), _rows(ordered, high)
+    if method == "midpoint":
+        return lax.mul(lax.add(below, above), scalar(0.5, dtype))
+    weight = lax.sub(place, lax.floor(place))
+    return lax.add(
+        lax.mul(below, lax.sub(scalar(1, dtype), weight)), lax.mul(above, weight)
+    )
+
+
+def _rows(ordered: Array, place: Array) -> Array:
+    """``ordered[place[i, j], j]`` for every i and j."""
+    integer = dtypes.canonicalize_dtype(np.int64)
+    index = [convert(place, integer)]
+    for d in range(1, ordered.aval.ndim):
+        index.append(lax.broadcasted_iota(integer, place.aval.shape, d))
+    return ordered[tuple(index)]  # type: ignore[index]
+
+
+# ----------------------------------------------------------------- without the NaNs
+
+
+def _skipping(name: str, a: Any, fill: Any) -> tuple[Array, Any]:
+    """The array with NaN replaced, and the mask of NaN (None for integers)."""
+    x = to_array(a, name)
+    if not dtypes.is_inexact(x.aval.dtype):
+        return x, None
+    nan = lax.ne(x, x)
+    return lax.select_n(nan, x, lax.full_like(x, fill)), nan
+
+
+def nansum(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    initial: Any = None, where: Any = None,
+) -> Array:
+    """``sum`` with NaN counted as 0.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nansum(jnp.array([1.0, jnp.nan]))
+    Array(1., dtype=float32)
+    """
+    x, _ = _skipping("nansum", a, 0)
+    return sum(x, axis, dtype, out, keepdims, initial, where)
+
+
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    where: Any = None,
+) -> Array:
+    """``mean`` of the elements that are not NaN.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nanmean(jnp.array([1.0, jnp.nan, 3.0]))
+    Array(2., dtype=float32)
+    """
+    return mean(a, axis, dtype, out, keepdims, where=_present("nanmean", a, where))
+
+
+def nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
+    keepdims: bool = False, where: Any = None,
+) -> Array:
+    """``var`` of the elements that are not NaN.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nanvar(jnp.array([1.0, jnp.nan, 3.0]))
+    Array(1., dtype=float32)
+    """
+    return var(a, axis, dtype, out, ddof, keepdims, where=_present("nanvar", a, where))
+
+
+def nanstd(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
+    keepdims: bool = False, where: Any = None,
+) -> Array:
+    """``std`` of the elements that are not NaN.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.nanstd(jnp.array([1.0, jnp.nan, 3.0]))
+    Array(1., dtype=float32)
+    """
+    return std(a, axis, dtype, out, ddof, keepdims, where=_present("nanstd", a, where))
+
+
+def _present(name: str, a: Any, where: Any) -> Any:
+    x = to_array(a, name)
+    present = lax.eq(x, x)
+    if where is None:
+        return present
+    mask = truth(to_array(where, name))
+    shape = broadcast_shapes(x.aval.shape, mask.aval.shape)
+    return lax.bitwise_and(broadcast_array(present, shape), broadcast_array(mask, shape))
