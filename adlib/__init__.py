@@ -14,26 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from adlib.backends import numpy_ as _numpy_backend
-from adlib.base.config import (
-    checking_leaks,
-    config,
-    debug_nans,
-    default_device,
-    default_matmul_precision,
-    disable_jit,
-    enable_checks,
-    enable_x64,
-    log_compiles,
-    numpy_dtype_promotion,
-    numpy_rank_promotion,
-    threefry_partitionable,
-)
-from adlib.core.array import Array
-from adlib.core.dtypes import float0
-from adlib.control.checkpoint import checkpoint, checkpoint_policies
-from adlib.control.custom_jvp import custom_jvp
-from adlib.control.custom_vjp import custom_vjp
+from adlib import lax, numpy
 from adlib.api.compilation import (
     ShapeDtypeStruct,
     clear_caches,
@@ -57,16 +38,51 @@ from adlib.api.devices import (
 from adlib.api.jacobians import hessian, jacfwd, jacobian, jacrev
 from adlib.api.naming import ensure_compile_time_eval, named_call, named_scope, typeof
 from adlib.api.vectorize import vmap
-from adlib import lax, numpy
+from adlib.backends import numpy_ as _numpy_backend
+from adlib.base.config import (
+    checking_leaks,
+    config,
+    debug_nans,
+    default_device,
+    default_matmul_precision,
+    disable_jit,
+    enable_checks,
+    enable_x64,
+    log_compiles,
+    numpy_dtype_promotion,
+    numpy_rank_promotion,
+    threefry_partitionable,
+)
+from adlib.control.checkpoint import checkpoint, checkpoint_policies
+from adlib.control.custom_jvp import custom_jvp
+from adlib.control.custom_vjp import custom_vjp
+from adlib.core.array import Array
+from adlib.core.dtypes import float0
 
 remat = checkpoint
 
 __version__ = "0.1.0"
 
 _SUBMODULES = (
-    "ad_checkpoint", "core", "custom_batching", "custom_derivatives", "debug", "dtypes",
-    "errors", "example_libraries", "experimental", "extend", "flatten_util", "inspect", "nn",
-    "ops", "random", "scipy", "test_util", "tree", "tree_util",
+    "ad_checkpoint",
+    "core",
+    "custom_batching",
+    "custom_derivatives",
+    "debug",
+    "dtypes",
+    "errors",
+    "example_libraries",
+    "experimental",
+    "extend",
+    "flatten_util",
+    "inspect",
+    "nn",
+    "ops",
+    "random",
+    "scipy",
+    "test_util",
+    "tree",
+    "tree_util",
 )
 
 

@@ -56,11 +56,26 @@ def select(
 class Partial:
     """A function of some leaves of its arguments, the others fixed: what transforms act on."""
 
-    __slots__ = ("args", "aux", "fun", "has_aux", "kwargs", "out_tree", "positions", "trees", "what")
+    __slots__ = (
+        "args",
+        "aux",
+        "fun",
+        "has_aux",
+        "kwargs",
+        "out_tree",
+        "positions",
+        "trees",
+        "what",
+    )
 
     def __init__(
-        self, fun: Any, args: Sequence[Any], kwargs: dict[str, Any], positions: tuple[int, ...],
-        what: str, has_aux: bool = False,
+        self,
+        fun: Any,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        positions: tuple[int, ...],
+        what: str,
+        has_aux: bool = False,
     ) -> None:
         self.fun = fun
         self.args = list(args)
@@ -132,8 +147,11 @@ def _without_tangent(leaf: Any) -> Any:
 
 def split_aux(out: Any, what: str, fun: Any) -> tuple[Any, Any]:
     if not isinstance(out, (tuple, list)) or len(out) != 2:
-        kind = f"a {type(out).__name__} of length {len(out)}" if isinstance(out, (tuple, list)) \
+        kind = (
+            f"a {type(out).__name__} of length {len(out)}"
+            if isinstance(out, (tuple, list))
             else f"{type(out)}"
+        )
         raise TypeError(
             f"{what} with has_aux=True expects {name_of(fun)} to return a pair (output, "
             f"auxiliary data), got {kind}.{here()}"

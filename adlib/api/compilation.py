@@ -15,7 +15,8 @@ from adlib.base.config import config
 from adlib.base.source import here
 from adlib.control.calls import name_of
 from adlib.control.jit import hoist_tracers, jit_p
-from adlib.core import backend as backends, dtypes
+from adlib.core import backend as backends
+from adlib.core import dtypes
 from adlib.core.array import Array, ArrayImpl, as_value
 from adlib.core.avals import ShapedArray
 from adlib.core.evaluate import EvalTrace
@@ -96,7 +97,10 @@ class JitFunction:
     """A function that is traced once for each signature and then runs as a program."""
 
     def __init__(
-        self, fun: Callable[..., Any], static_argnums: tuple[int, ...], static_argnames: tuple[str, ...]
+        self,
+        fun: Callable[..., Any],
+        static_argnums: tuple[int, ...],
+        static_argnames: tuple[str, ...],
     ) -> None:
         functools.update_wrapper(self, fun)
         self._fun = fun
@@ -138,7 +142,9 @@ class JitFunction:
         key = (tuple([a.aval for a in args]), config.trace_key())
         xp = backends.default().xp
         self._flat[key] = (
-            program(traced.jaxpr, xp), traced.jaxpr.out_avals, None if single else traced.out_tree
+            program(traced.jaxpr, xp),
+            traced.jaxpr.out_avals,
+            None if single else traced.out_tree,
         )
 
     def _trace(self, args: Any, kwargs: Any) -> tuple[_Traced, list[Any], list[Array]]:

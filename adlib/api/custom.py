@@ -68,7 +68,9 @@ class _Program:
 tree.register_static(_Program)
 
 
-def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
+def closure_convert(
+    fun: Callable[..., Any], *example_args: Any
+) -> tuple[Callable[..., Any], list[Any]]:
     """A function without closed-over traced values, and those values.
 
     Returns:
@@ -101,5 +103,3 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
         return tree.unflatten(out_tree, evaluate(closed, *merged, *values))
 
     return converted, hoisted
-
-

@@ -138,9 +138,7 @@ def _check_input(value: Array, holomorphic: bool, allow_int: bool) -> None:
 
 
 def _scalar_output(partial: Partial, outs: list[Any], holomorphic: bool) -> Any:
-    if partial.out_tree is not None and not (
-        len(outs) == 1 and partial.out_tree.num_nodes == 1
-    ):
+    if partial.out_tree is not None and not (len(outs) == 1 and partial.out_tree.num_nodes == 1):
         given = partial.unflatten_out([describe_type(o) for o in outs])
         raise TypeError(
             f"Gradient only defined for scalar-output functions. Output was {given}.{here()}\n"
@@ -254,7 +252,9 @@ def _text(aval: ShapedArray) -> str:
     return f"{aval.dtype.name}[{','.join(map(str, aval.shape))}]"
 
 
-def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_axes: Any = ()) -> Any:
+def vjp(
+    fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_axes: Any = ()
+) -> Any:
     """Value of a function and its pullback: the function ``ct -> ct · J``.
 
     Args:
@@ -276,9 +276,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_ax
     partial = Partial(fun, primals, {}, tuple(range(len(primals))), "vjp", has_aux)
     leaves = partial.leaves()
     outs, linear = linearize_flat(partial, leaves)
-    pullback = _Pullback(
-        partial, linear, [o.aval for o in outs], [leaf.aval for leaf in leaves]
-    )
+    pullback = _Pullback(partial, linear, [o.aval for o in outs], [leaf.aval for leaf in leaves])
     out = partial.unflatten_out(outs)
     return (out, pullback, partial.aux) if has_aux else (out, pullback)
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from adlib.api import arguments
 from adlib.api.arguments import Partial, check_callable, describe_type
-from adlib.base import tree
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, ArrayImpl
@@ -211,7 +210,9 @@ def _basis(avals: Sequence[ShapedArray], start: int, stop: int) -> list[ArrayImp
             index = np.arange(low, high)
             flat[index - start, index - offset] = 1
         shape = (stop - start, *aval.shape)
-        result.append(ArrayImpl(flat.reshape(shape), ShapedArray(shape, aval.dtype, aval.weak_type)))
+        result.append(
+            ArrayImpl(flat.reshape(shape), ShapedArray(shape, aval.dtype, aval.weak_type))
+        )
         offset += aval.size
     return result
 
@@ -288,5 +289,3 @@ def _check_output(value: Any, holomorphic: bool, what: str) -> None:
             f"np.floating), but got {value.aval.dtype.name}. For holomorphic differentiation, "
             f"pass holomorphic=True; otherwise use adlib.vjp directly.{here()}"
         )
-
-

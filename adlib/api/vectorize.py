@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from adlib.api.arguments import argument_names, check_callable, describe_type
@@ -67,9 +67,7 @@ def vmap(
         axis = AxisData(axis_name, size)
         outs = batch_flat(flat_fun, axis, values, dims)
         targets = _out_dims(out_axes, out_tree, len(outs))
-        results = [
-            _place(axis, v, d, t, fun) for (v, d), t in zip(outs, targets, strict=True)
-        ]
+        results = [_place(axis, v, d, t, fun) for (v, d), t in zip(outs, targets, strict=True)]
         return tree.unflatten(out_tree, results)
 
     return mapped
@@ -187,5 +185,3 @@ def _place(axis: AxisData, value: Any, dim: int | None, target: Any, fun: Any) -
         raise ValueError(f"vmap out_axes={target} does not fit a result of rank {rank}.{here()}")
     target %= rank
     return moveaxis(front, 0, target) if dim is None else moveaxis(value, dim, target)
-
-

@@ -140,7 +140,9 @@ numpy_dtype_promotion = FlagContext(
     "jax_numpy_dtype_promotion", "Context manager: 'standard' or 'strict' dtype promotion.", None
 )
 numpy_rank_promotion = FlagContext(
-    "jax_numpy_rank_promotion", "Context manager: 'allow', 'warn' or 'raise' on rank promotion.", None
+    "jax_numpy_rank_promotion",
+    "Context manager: 'allow', 'warn' or 'raise' on rank promotion.",
+    None,
 )
 default_matmul_precision = FlagContext(
     "jax_default_matmul_precision", "Context manager: default precision of matrix products.", None
@@ -148,6 +150,8 @@ default_matmul_precision = FlagContext(
 default_device = FlagContext("jax_default_device", "Context manager: where new arrays go.", None)
 disable_jit = FlagContext("jax_disable_jit", "Context manager: run jitted functions op by op.")
 debug_nans = FlagContext("jax_debug_nans", "Context manager: raise at the first NaN computed.")
-log_compiles = FlagContext("jax_log_compiles", "Context manager: log each trace of a jitted function.")
+log_compiles = FlagContext(
+    "jax_log_compiles", "Context manager: log each trace of a jitted function."
+)
 enable_checks = FlagContext("jax_enable_checks", "Context manager: check every result's type.")
 checking_leaks = FlagContext("jax_check_tracer_leaks", "Context manager: raise on leaked tracers.")

@@ -60,9 +60,7 @@ def origin_of(tracer: Any) -> str:
 def bool_conversion(tracer: Any) -> TracerBoolConversionError:
     shape = tracer.aval.shape
     if shape and tracer.aval.size != 1:
-        extra = (
-            f"\n  It also has shape {shape}: reduce it with jnp.any(...) or jnp.all(...) first."
-        )
+        extra = f"\n  It also has shape {shape}: reduce it with jnp.any(...) or jnp.all(...) first."
     else:
         extra = ""
     return TracerBoolConversionError(

@@ -96,7 +96,9 @@ def register_pytree_with_keys_class(cls: Any) -> Any:
     """Class decorator: the class has ``tree_flatten_with_keys`` and ``tree_unflatten``."""
     flatten = getattr(cls, "tree_flatten", None)
     register_pytree_with_keys(
-        cls, lambda node: node.tree_flatten_with_keys(), cls.tree_unflatten,
+        cls,
+        lambda node: node.tree_flatten_with_keys(),
+        cls.tree_unflatten,
         (lambda node: node.tree_flatten()) if flatten is not None else None,
     )
     return cls

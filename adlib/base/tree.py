@@ -46,7 +46,9 @@ def paths(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[tuple
     return optree.tree_paths(tree, is_leaf, namespace=NAMESPACE)
 
 
-def prefix_leaves(prefix: Any, tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
+def prefix_leaves(
+    prefix: Any, tree: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> list[Any]:
     """Leaves of ``prefix`` repeated so that there is one for every leaf of ``tree``.
 
     Raises ValueError where ``prefix`` is not a tree prefix of ``tree``.

@@ -59,8 +59,9 @@ def _partial_eval(tape: Tape, args: Sequence[Any], **params: Any) -> list[Any]:
     count = len(split.known.out_avals) - split.residuals
     known_args = [a for a, u in zip(args, unknown, strict=True) if not u]
     # outputs alone, without residuals: storing those is what a checkpoint is there to avoid
-    known = split.known.cached("outputs", lambda: _with_outputs(
-        split.known, split.known.jaxpr.outvars[:count]))
+    known = split.known.cached(
+        "outputs", lambda: _with_outputs(split.known, split.known.jaxpr.outvars[:count])
+    )
     values = iter(evaluate(known, *known_args))
     saved, jaxpr = _saved_values(closed, unknown, known_args, params["policy"])
     recorded = tape.record(
@@ -99,8 +100,12 @@ def _saved_values(
     if not kept:
         return [], closed
     known_inputs = [v for v, u in zip(old.invars, unknown, strict=True) if not u]
-    maker = Jaxpr(old.constvars, known_inputs, kept, [
-        e for e in old.eqns if not any(v in depends for v in e.outvars)])
+    maker = Jaxpr(
+        old.constvars,
+        known_inputs,
+        kept,
+        [e for e in old.eqns if not any(v in depends for v in e.outvars)],
+    )
     saved = evaluate(ClosedJaxpr(dead_code_eliminated(maker), closed.consts), *known_args)
     taker = Jaxpr(old.constvars, [*old.invars, *kept], old.outvars, eqns)
     return saved, ClosedJaxpr(taker, closed.consts)
@@ -179,7 +184,11 @@ def checkpoint(
 
         closed, consts, out_tree = trace(inner, in_tree, [v.aval for v in values], name_of(fun))
         outs = remat_p.bind(
-            *consts, *values, jaxpr=closed, prevent_cse=prevent_cse, differentiated=False,
+            *consts,
+            *values,
+            jaxpr=closed,
+            prevent_cse=prevent_cse,
+            differentiated=False,
             policy=policy,
         )
         return tree.unflatten(out_tree, outs)
@@ -239,20 +248,21 @@ class checkpoint_policies:
     @staticmethod
     def save_only_these_names(*names: str) -> Callable[..., bool]:
         """Keep the values named by ``checkpoint_name`` with one of ``names``."""
-        return lambda primitive, *_, **params: (
-            primitive.name == "name" and params["name"] in names)
+        return lambda primitive, *_, **params: primitive.name == "name" and params["name"] in names
 
     @staticmethod
     def save_any_names_but_these(*names: str) -> Callable[..., bool]:
         """Keep named values, except those named so."""
         return lambda primitive, *_, **params: (
-            primitive.name == "name" and params["name"] not in names)
+            primitive.name == "name" and params["name"] not in names
+        )
 
     @staticmethod
     def save_anything_except_these_names(*names: str) -> Callable[..., bool]:
         """Keep everything but the values named so."""
-        return lambda primitive, *_, **params: not (
-            primitive.name == "name" and params["name"] in names)
+        return lambda primitive, *_, **params: (
+            not (primitive.name == "name" and params["name"] in names)
+        )
 
     @staticmethod
     def save_from_both_policies(one: Any, other: Any) -> Callable[..., bool]:

@@ -30,8 +30,13 @@ def _unbound(xp: Any, axis_name: Any, **_: Any) -> Any:
 
 
 def _reduction_batch(
-    primitive: Primitive, reduce: Callable[..., Any], axis: Any, args: Sequence[Any],
-    dims: Sequence[Any], *, axis_name: tuple[Any, ...],
+    primitive: Primitive,
+    reduce: Callable[..., Any],
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    axis_name: tuple[Any, ...],
 ) -> tuple[Any, Any]:
     (x,), (d,) = args, dims
     if axis.name not in axis_name:
@@ -55,8 +60,12 @@ def _psum_jvp(primals: Any, tangents: Any, *, axis_name: Any) -> tuple[Any, Any]
 
 
 psum_p = define_primitive(
-    "psum", shape=lambda x, *, axis_name: x, kernel=_unbound, jvp=_psum_jvp,
-    transpose=_psum_transpose, first_order=False,
+    "psum",
+    shape=lambda x, *, axis_name: x,
+    kernel=_unbound,
+    jvp=_psum_jvp,
+    transpose=_psum_transpose,
+    first_order=False,
 )
 psum_p.batch = partial(_reduction_batch, psum_p, reduce_sum)
 
@@ -93,9 +102,7 @@ def _names(axis_name: Any) -> tuple[Any, ...]:
 
 def _each(primitive: Primitive, x: Any, axis_name: Any) -> Any:
     names = _names(axis_name)
-    return tree.map(
-        lambda leaf: primitive.bind(as_value(leaf, primitive.name), axis_name=names), x
-    )
+    return tree.map(lambda leaf: primitive.bind(as_value(leaf, primitive.name), axis_name=names), x)
 
 
 def psum(x: Any, axis_name: Any) -> Any:
@@ -125,7 +132,8 @@ def pmean(x: Any, axis_name: Any) -> Any:
     """Mean over the examples of the vmap that names ``axis_name``."""
     size = int(np.prod([_size_of(n) for n in _names(axis_name)]))
     return tree.map(
-        lambda leaf: div(psum(as_value(leaf), axis_name), scalar(size, as_value(leaf).aval.dtype)), x
+        lambda leaf: div(psum(as_value(leaf), axis_name), scalar(size, as_value(leaf).aval.dtype)),
+        x,
     )
 
 
@@ -180,8 +188,13 @@ def _gather_transpose(ct: Any, x: Any, *, axis_name: Any, size: int, axis: int) 
 
 
 all_gather_p = define_primitive(
-    "all_gather", shape=_gather_shape, kernel=_unbound, jvp=_gather_jvp,
-    transpose=_gather_transpose, batch=_gather_batch, first_order=False,
+    "all_gather",
+    shape=_gather_shape,
+    kernel=_unbound,
+    jvp=_gather_jvp,
+    transpose=_gather_transpose,
+    batch=_gather_batch,
+    first_order=False,
 )
 
 
@@ -214,7 +227,9 @@ axis_index_p = define_primitive(
     shape=lambda *, axis_name: ShapedArray((), np.dtype(np.int32)),
     kernel=_unbound,
     jvp=lambda primals, tangents, *, axis_name: (
-        (out := axis_index_p.bind(axis_name=axis_name)), Zero.like(out)),
+        (out := axis_index_p.bind(axis_name=axis_name)),
+        Zero.like(out),
+    ),
     batch=_index_batch,
     first_order=False,
 )
@@ -229,5 +244,3 @@ def axis_index(axis_name: Any) -> Any:
 def axis_size(axis_name: Any) -> int:
     """Size of the vmap's axis that is named ``axis_name``."""
     return _size_of(axis_name)
-
-

@@ -181,8 +181,6 @@ def _filled(
     return stage(run, closed.in_avals)
 
 
-
-
 cond_p = define_primitive(
     "cond",
     shape=_shape,
@@ -229,9 +227,7 @@ def _join_consts(
     return results, list(merged.values())
 
 
-def _settle_outputs(
-    branches: list[ClosedJaxpr], names: list[str], what: str
-) -> list[ClosedJaxpr]:
+def _settle_outputs(branches: list[ClosedJaxpr], names: list[str], what: str) -> list[ClosedJaxpr]:
     """Branches with results of the same types; a weak type gives way to a strong one."""
     first = branches[0].out_avals
     for name, other in zip(names[1:], branches[1:], strict=True):
@@ -314,5 +310,6 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     if len(branches) == 1:
         return branches[0](*operands)
     value = convert_element_type(value, np.dtype(np.int32))
-    return _bind(clamp(np.int32(0), value, np.int32(len(branches) - 1)), branches, operands,
-                 "switch")
+    return _bind(
+        clamp(np.int32(0), value, np.int32(len(branches) - 1)), branches, operands, "switch"
+    )

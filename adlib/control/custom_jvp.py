@@ -8,12 +8,6 @@ from typing import Any
 
 from adlib.base import tree
 from adlib.base.source import here
-from adlib.core.array import as_value
-from adlib.core.avals import ShapedArray, Zero, same_type
-from adlib.core.jaxpr import ClosedJaxpr
-from adlib.core.primitive import define_primitive
-from adlib.core.program import program, run
-from adlib.core.trace import using
 from adlib.control.calls import (
     FlatFunction,
     call,
@@ -26,6 +20,12 @@ from adlib.control.calls import (
     staged,
 )
 from adlib.control.jit import hoist_tracers
+from adlib.core.array import as_value
+from adlib.core.avals import ShapedArray, Zero, same_type
+from adlib.core.jaxpr import ClosedJaxpr
+from adlib.core.primitive import define_primitive
+from adlib.core.program import program, run
+from adlib.core.trace import using
 from adlib.interpreters.batch import at_front, batch_flat
 from adlib.interpreters.linearize import Tape
 from adlib.interpreters.stage import StageTrace
@@ -46,7 +46,12 @@ def _evaluate(*args: Any, call_jaxpr: Any, **_: Any) -> list[Any]:
 
 
 def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, jvp: Any, num_consts: int, name: str,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    jvp: Any,
+    num_consts: int,
+    name: str,
     **_: Any,
 ) -> tuple[list[Any], list[Any]]:
     if any(type(t) is not Zero for t in tangents[:num_consts]):
@@ -59,8 +64,14 @@ def _jvp(
 
 
 def _batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: Any, jvp: Any,
-    num_consts: int, **params: Any,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    call_jaxpr: Any,
+    jvp: Any,
+    num_consts: int,
+    **params: Any,
 ) -> tuple[list[Any], list[Any]]:
     def mapped(*values: Any) -> list[Any]:
         outs = batch_flat(functools.partial(call, call_jaxpr), axis, values, dims)
@@ -198,7 +209,11 @@ class custom_jvp:
         values = [as_value(x, name_of(self.fun)) for x in leaves]
         flat.values = values
         outs = custom_jvp_call_p.bind(
-            *values, call_jaxpr=flat, jvp=rule, num_consts=0, name=name_of(self.fun),
+            *values,
+            call_jaxpr=flat,
+            jvp=rule,
+            num_consts=0,
+            name=name_of(self.fun),
             symbolic_zeros=False,
         )
         if flat.raw is not None:

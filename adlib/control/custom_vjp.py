@@ -8,13 +8,6 @@ from typing import Any
 
 from adlib.base import tree
 from adlib.base.source import here
-from adlib.core import dtypes
-from adlib.core.array import as_value
-from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero, same_type
-from adlib.core.jaxpr import ClosedJaxpr
-from adlib.core.primitive import Absent, define_primitive
-from adlib.core.program import program, run
-from adlib.core.trace import using
 from adlib.control.calls import (
     call,
     flatten_values,
@@ -27,14 +20,19 @@ from adlib.control.calls import (
 )
 from adlib.control.custom_jvp import _PythonCall
 from adlib.control.jit import hoist_tracers
+from adlib.core import dtypes
+from adlib.core.array import as_value
+from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero, same_type
+from adlib.core.jaxpr import ClosedJaxpr
+from adlib.core.primitive import Absent, define_primitive
+from adlib.core.program import program, run
+from adlib.core.trace import using
 from adlib.interpreters.batch import at_front, batch_flat
 from adlib.interpreters.linearize import Tape
 from adlib.interpreters.stage import StageTrace
 from adlib.ops.reshaping import instantiate, moveaxis, reduce_sum
 
-_FORWARD_MODE = (
-    "can't apply forward-mode autodiff (jvp) to a custom_vjp function."
-)
+_FORWARD_MODE = "can't apply forward-mode autodiff (jvp) to a custom_vjp function."
 
 
 # ------------------------------------------------- the linear part: custom_lin
@@ -49,14 +47,18 @@ def _lin_transpose(cts: Sequence[Any], *args: Any, bwd: Any, num_res: int, **_: 
 
 
 def _lin_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, bwd: Any, num_res: int,
-    out_avals: Any, **params: Any,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    bwd: Any,
+    num_res: int,
+    out_avals: Any,
+    **params: Any,
 ) -> tuple[list[Any], list[Any]]:
     batched = [aval.update(shape=(axis.size, *aval.shape)) for aval in out_avals]
     mapped = _batched_bwd(axis, bwd, dims[:num_res], dims[num_res:])
-    outs = custom_lin_p.bind(
-        *args, bwd=mapped, num_res=num_res, out_avals=tuple(batched), **params
-    )
+    outs = custom_lin_p.bind(*args, bwd=mapped, num_res=num_res, out_avals=tuple(batched), **params)
     return outs, [0] * len(outs)
 
 
@@ -117,8 +119,14 @@ def _evaluate(*args: Any, call_jaxpr: Any, **_: Any) -> list[Any]:
 
 
 def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, fwd: Any, bwd: Any, num_consts: int,
-    name: str, **_: Any,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    fwd: Any,
+    bwd: Any,
+    num_consts: int,
+    name: str,
+    **_: Any,
 ) -> tuple[list[Any], list[Any]]:
     if any(type(t) is not Zero for t in tangents[:num_consts]):
         raise TypeError(
@@ -139,8 +147,15 @@ def _jvp(
 
 
 def _batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, call_jaxpr: Any, fwd: Any, bwd: Any,
-    num_consts: int, **params: Any,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    call_jaxpr: Any,
+    fwd: Any,
+    bwd: Any,
+    num_consts: int,
+    **params: Any,
 ) -> tuple[list[Any], list[Any]]:
     def mapped(*values: Any) -> list[Any]:
         outs = batch_flat(functools.partial(call, call_jaxpr), axis, values, dims)
@@ -233,7 +248,10 @@ class custom_vjp:
         return self if instance is None else functools.partial(self, instance)
 
     def defvjp(
-        self, fwd: Callable[..., Any], bwd: Callable[..., Any], symbolic_zeros: bool = False,
+        self,
+        fwd: Callable[..., Any],
+        bwd: Callable[..., Any],
+        symbolic_zeros: bool = False,
         optimize_remat: bool = False,
     ) -> None:
         """Set the passes.
@@ -264,7 +282,11 @@ class custom_vjp:
         passes = _Passes(self, fixed, in_tree, flat)
         flat.values = values = [as_value(x, name) for x in leaves]
         outs = custom_vjp_call_p.bind(
-            *values, call_jaxpr=flat, fwd=passes.forward, bwd=passes.backward, num_consts=0,
+            *values,
+            call_jaxpr=flat,
+            fwd=passes.forward,
+            bwd=passes.backward,
+            num_consts=0,
             name=name,
         )
         if flat.raw is not None:

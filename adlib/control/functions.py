@@ -43,7 +43,10 @@ def evaluate(closed: ClosedJaxpr, *args: Any) -> list[Any]:
 
 
 def reordered(
-    closed: ClosedJaxpr, key: Any, in_order: Sequence[int], out_order: Sequence[int],
+    closed: ClosedJaxpr,
+    key: Any,
+    in_order: Sequence[int],
+    out_order: Sequence[int],
     in_avals: Sequence[ShapedArray] | None = None,
 ) -> ClosedJaxpr:
     """The jaxpr with inputs and outputs in another order: new place i takes old ``order[i]``.
@@ -87,10 +90,11 @@ def check_same_structure(what: str, names: Sequence[str], trees: Sequence[Any]) 
             )
 
 
-def carry_type_error(what: str, name: str, given: Sequence[Any], wanted: Sequence[Any]) -> TypeError:
+def carry_type_error(
+    what: str, name: str, given: Sequence[Any], wanted: Sequence[Any]
+) -> TypeError:
     lines = [
-        f"  * component {i}: the carry goes in as {w.str_short()} and comes out as "
-        f"{g.str_short()}"
+        f"  * component {i}: the carry goes in as {w.str_short()} and comes out as {g.str_short()}"
         for i, (g, w) in enumerate(zip(given, wanted, strict=True))
         if g.shape != w.shape or g.dtype != w.dtype
     ]

@@ -23,7 +23,8 @@ from adlib.core.avals import ShapedArray
 from adlib.ops.arithmetic import add, lt
 from adlib.ops.conversion import convert_element_type
 from adlib.ops.reshaping import expand_dims, reshape
-from adlib.ops.structural import concatenate, pad, rev, slice as slice_
+from adlib.ops.structural import concatenate, pad, rev
+from adlib.ops.structural import slice as slice_
 
 
 def scan(
@@ -79,7 +80,8 @@ def scan(
     def trace_body(avals: list[ShapedArray]) -> tuple[Any, list[ShapedArray]]:
         traced = trace(pair, in_tree, [*avals, *x_avals], "scan")
         check_same_structure(
-            "scan carry output and input", ["the carry", name_of(f)],
+            "scan carry output and input",
+            ["the carry", name_of(f)],
             [carry_tree, traced[2].children()[0]],
         )
         return traced, traced[0].out_avals[: len(carry)]
@@ -87,8 +89,15 @@ def scan(
     (body, consts, out_tree), avals = settle_weak_types(trace_body, carry, "scan", name_of(f))
     initial = [_as_type(c, a) for c, a in zip(carry, avals, strict=True)]
     outs = scan_p.bind(
-        *consts, *initial, *values, jaxpr=body, length=n, reverse=bool(reverse),
-        num_consts=len(consts), num_carry=len(carry), unroll=int(unroll) if unroll else 1,
+        *consts,
+        *initial,
+        *values,
+        jaxpr=body,
+        length=n,
+        reverse=bool(reverse),
+        num_consts=len(consts),
+        num_carry=len(carry),
+        unroll=int(unroll) if unroll else 1,
     )
     carry_out = tree.unflatten(carry_tree, outs[: len(carry)])
     return carry_out, tree.unflatten(out_tree.children()[1], outs[len(carry) :])
@@ -123,8 +132,12 @@ def _length(values: list[Array], given: int | None) -> int:
 
 
 def fori_loop(
-    lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any,
-    *, unroll: int | bool | None = None,
+    lower: Any,
+    upper: Any,
+    body_fun: Callable[[Any, Any], Any],
+    init_val: Any,
+    *,
+    unroll: int | bool | None = None,
 ) -> Any:
     """``val = body_fun(i, val)`` for ``i`` from ``lower`` up to ``upper`` (exclusive).
 

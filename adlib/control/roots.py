@@ -42,12 +42,22 @@ def _root_kernel(xp: Any, solve: ClosedJaxpr, counts: tuple[int, int], **_: Any)
 
 
 def _root_jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, equation: ClosedJaxpr, solve: ClosedJaxpr,
-    counts: tuple[int, int], tangent_solve: Any, num_aux: int,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    equation: ClosedJaxpr,
+    solve: ClosedJaxpr,
+    counts: tuple[int, int],
+    tangent_solve: Any,
+    num_aux: int,
 ) -> tuple[list[Any], list[Any]]:
     n = counts[0]
     outs = root_p.bind(
-        *primals, equation=equation, solve=solve, counts=counts, tangent_solve=tangent_solve,
+        *primals,
+        equation=equation,
+        solve=solve,
+        counts=counts,
+        tangent_solve=tangent_solve,
         num_aux=num_aux,
     )
     solution, aux = outs[: len(outs) - num_aux], outs[len(outs) - num_aux :]
@@ -63,8 +73,13 @@ def _root_jvp(
 
 
 def _root_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, solve: ClosedJaxpr,
-    counts: tuple[int, int], **params: Any,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    solve: ClosedJaxpr,
+    counts: tuple[int, int],
+    **params: Any,
 ) -> tuple[list[Any], list[Any]]:
     from_solve = args[counts[0] :]
     pairs = batch_flat(lambda *xs: evaluate(solve, *xs), axis, from_solve, dims[counts[0] :])
@@ -122,8 +137,13 @@ def custom_root(
         return values_of(solution, "custom_root tangent_solve")[0]
 
     outs = root_p.bind(
-        *eq_consts, *solve_consts, *guess, equation=equation, solve=solver,
-        counts=(len(eq_consts), len(solve_consts)), tangent_solve=flat_tangent_solve,
+        *eq_consts,
+        *solve_consts,
+        *guess,
+        equation=equation,
+        solve=solver,
+        counts=(len(eq_consts), len(solve_consts)),
+        tangent_solve=flat_tangent_solve,
         num_aux=num_aux,
     )
     return tree.unflatten(out_tree, outs)
@@ -136,8 +156,11 @@ class _System:
     """A linear system as programs: the map, how to solve it, how to solve its transpose."""
 
     def __init__(
-        self, matvec: Callable[..., list[Any]], solve: Callable[..., list[Any]],
-        transpose_solve: Callable[..., list[Any]] | None, symmetric: bool,
+        self,
+        matvec: Callable[..., list[Any]],
+        solve: Callable[..., list[Any]],
+        transpose_solve: Callable[..., list[Any]] | None,
+        symmetric: bool,
     ) -> None:
         self.matvec = matvec
         self.solve = solve
@@ -160,9 +183,7 @@ class _System:
         return _System(transposed_matvec, self.transpose_solve, self.solve, False)
 
 
-def _solve_shape(
-    *avals: ShapedArray, count: int, out_avals: Any, **_: Any
-) -> list[ShapedArray]:
+def _solve_shape(*avals: ShapedArray, count: int, out_avals: Any, **_: Any) -> list[ShapedArray]:
     return list(out_avals)
 
 
@@ -179,9 +200,7 @@ def _solve_jvp(
     n = len(rhs)
     if any(type(t) is not Zero for t in const_tangents):
         # A x = b, so  A dx = db - dA x
-        _, change = jvp_flat(
-            lambda *c: system.matvec(list(c), x[:n]), consts, const_tangents
-        )
+        _, change = jvp_flat(lambda *c: system.matvec(list(c), x[:n]), consts, const_tangents)
         rhs_tangents = [
             t if type(d) is Zero else add_tangents(t, neg(d))
             for t, d in zip(rhs_tangents, change, strict=True)
@@ -208,7 +227,12 @@ def _solve_transpose(
 
 
 def _solve_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, system: _System, count: int,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    system: _System,
+    count: int,
     out_avals: Any,
 ) -> tuple[list[Any], list[Any]]:
     def body(*values: Any) -> list[Any]:
@@ -292,8 +316,11 @@ def custom_linear_solve(
 
         return run
 
-    back = solver(solve, True) if symmetric and transpose_solve is None else (
-        None if transpose_solve is None else solver(transpose_solve, True))
+    back = (
+        solver(solve, True)
+        if symmetric and transpose_solve is None
+        else (None if transpose_solve is None else solver(transpose_solve, True))
+    )
     system = _System(run_matvec, solver(solve, False), back, symmetric)
     shapes = _out_avals(system, consts, values)
     outs = linear_solve_p.bind(

@@ -23,7 +23,12 @@ from adlib.ops.reshaping import instantiate, moveaxis
 
 
 def _kernel(
-    xp: Any, jaxpr: ClosedJaxpr, length: int, reverse: bool, num_consts: int, num_carry: int,
+    xp: Any,
+    jaxpr: ClosedJaxpr,
+    length: int,
+    reverse: bool,
+    num_consts: int,
+    num_carry: int,
     unroll: int,
 ) -> Callable[..., Any]:
     body = program(jaxpr, xp)
@@ -59,8 +64,13 @@ def _three(values: Sequence[Any], num_consts: int, num_carry: int) -> tuple[Any,
 
 
 def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, num_consts: int,
-    num_carry: int, **params: Any,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    jaxpr: ClosedJaxpr,
+    num_consts: int,
+    num_carry: int,
+    **params: Any,
 ) -> tuple[list[Any], list[Any]]:
     const_t, carry_t, xs_t = _three(tangents, num_consts, num_carry)
     const_nz, carry_nz, xs_nz = zero_mask(const_t), zero_mask(carry_t), zero_mask(xs_t)
@@ -78,15 +88,23 @@ def _jvp(
     outs = len(mask)
     carried = sum(carry_nz)
     out_order = [
-        *range(num_carry), *range(outs, outs + carried), *range(num_carry, outs),
+        *range(num_carry),
+        *range(outs, outs + carried),
+        *range(num_carry, outs),
         *range(outs + carried, len(pushed.out_avals)),
     ]
     consts, carry, xs = _three(primals, num_consts, num_carry)
     results = scan_p.bind(
-        *consts, *_nonzero(const_t), *carry,
+        *consts,
+        *_nonzero(const_t),
+        *carry,
         *[instantiate(t) for t, nz in zip(carry_t, carry_nz, strict=True) if nz],
-        *xs, *_nonzero(xs_t), jaxpr=reordered(pushed, "scan", in_order, out_order),
-        num_consts=num_consts + sum(const_nz), num_carry=num_carry + carried, **params,
+        *xs,
+        *_nonzero(xs_t),
+        jaxpr=reordered(pushed, "scan", in_order, out_order),
+        num_consts=num_consts + sum(const_nz),
+        num_carry=num_carry + carried,
+        **params,
     )
     carry_out, carry_out_t, ys_out, ys_out_t = _cut(results, num_carry, carried, ys)
     primal_out = [*carry_out, *ys_out]
@@ -110,8 +128,14 @@ def _cut(values: list[Any], *counts: int) -> list[list[Any]]:
 
 
 def _batch(
-    axis: AxisData, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: ClosedJaxpr,
-    num_consts: int, num_carry: int, **params: Any,
+    axis: AxisData,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    jaxpr: ClosedJaxpr,
+    num_consts: int,
+    num_carry: int,
+    **params: Any,
 ) -> tuple[list[Any], list[Any]]:
     const_b, carry_b, xs_b = _three([d is not None for d in dims], num_consts, num_carry)
     ys = len(jaxpr.out_avals) - num_carry
@@ -137,7 +161,12 @@ def _batch(
 
 
 def _partial_eval(
-    tape: Tape, args: Sequence[Any], *, jaxpr: ClosedJaxpr, num_consts: int, num_carry: int,
+    tape: Tape,
+    args: Sequence[Any],
+    *,
+    jaxpr: ClosedJaxpr,
+    num_consts: int,
+    num_carry: int,
     **params: Any,
 ) -> list[Any]:
     const_unk, carry_unk, xs_unk = _three([tape.owns(a) for a in args], num_consts, num_carry)
@@ -161,8 +190,14 @@ def _partial_eval(
     body = reordered(split.unknown, "scan", order, range(len(split.unknown.out_avals)))
     outs = tape.record(
         scan_p,
-        [*[v for _, v in fixed], *u_consts, *u_carry, *[v for _, v in reused],
-         *[v for _, v in stacked], *u_xs],
+        [
+            *[v for _, v in fixed],
+            *u_consts,
+            *u_carry,
+            *[v for _, v in reused],
+            *[v for _, v in stacked],
+            *u_xs,
+        ],
         dict(jaxpr=body, num_consts=len(fixed) + counts[0], num_carry=counts[1], **params),
     )
     unknown_outs, values = iter(outs), iter(known_outs)
@@ -207,8 +242,12 @@ def _unknown_order(
     carry = range(r + counts[0], r + sum(counts))
     rest = range(r + sum(counts), r + sum(counts) + xs)
     return [
-        *[i for i, _ in fixed], *consts, *carry, *[i for i, _ in reused],
-        *[i for i, _ in stacked], *rest,
+        *[i for i, _ in fixed],
+        *consts,
+        *carry,
+        *[i for i, _ in reused],
+        *[i for i, _ in stacked],
+        *rest,
     ]
 
 
@@ -216,8 +255,14 @@ def _unknown_order(
 
 
 def _transpose(
-    cts: Sequence[Any], *args: Any, jaxpr: ClosedJaxpr, length: int, reverse: bool,
-    num_consts: int, num_carry: int, unroll: int,
+    cts: Sequence[Any],
+    *args: Any,
+    jaxpr: ClosedJaxpr,
+    length: int,
+    reverse: bool,
+    num_consts: int,
+    num_carry: int,
+    unroll: int,
 ) -> list[Any]:
     given = [type(a) is UndefinedPrimal for a in args]
     c_lin, carry_lin, x_lin = _three(given, num_consts, num_carry)
@@ -237,8 +282,16 @@ def _transpose(
     ct_ys = [instantiate(ct) for ct in cts[num_carry:]]
     sums = [instantiate(Zero(a)) for a in acc_avals]
     outs = scan_p.bind(
-        *res_consts, *sums, *ct_carry, *ct_ys, *res_xs, jaxpr=body, length=length,
-        reverse=not reverse, num_consts=len(res_consts), num_carry=len(sums) + num_carry,
+        *res_consts,
+        *sums,
+        *ct_carry,
+        *ct_ys,
+        *res_xs,
+        jaxpr=body,
+        length=length,
+        reverse=not reverse,
+        num_consts=len(res_consts),
+        num_carry=len(sums) + num_carry,
         unroll=unroll,
     )
     ct_consts, ct_init, ct_xs = _cut(outs, len(sums), num_carry)
@@ -286,5 +339,3 @@ scan_p = define_primitive(
     multiple_results=True,
     first_order=False,
 )
-
-

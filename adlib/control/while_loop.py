@@ -60,7 +60,10 @@ def _kernel(
 
 
 def _shape(
-    *avals: ShapedArray, cond_jaxpr: ClosedJaxpr, body_jaxpr: ClosedJaxpr, cond_nconsts: int,
+    *avals: ShapedArray,
+    cond_jaxpr: ClosedJaxpr,
+    body_jaxpr: ClosedJaxpr,
+    cond_nconsts: int,
     body_nconsts: int,
 ) -> list[ShapedArray]:
     return body_jaxpr.out_avals
@@ -72,8 +75,13 @@ def _parts(args: Sequence[Any], cond_nconsts: int, body_nconsts: int) -> tuple[A
 
 
 def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, cond_jaxpr: ClosedJaxpr,
-    body_jaxpr: ClosedJaxpr, cond_nconsts: int, body_nconsts: int,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    cond_jaxpr: ClosedJaxpr,
+    body_jaxpr: ClosedJaxpr,
+    cond_nconsts: int,
+    body_nconsts: int,
 ) -> tuple[list[Any], list[Any]]:
     cond_consts, body_consts, carry = _parts(primals, cond_nconsts, body_nconsts)
     _, const_tangents, carry_tangents = _parts(tangents, cond_nconsts, body_nconsts)
@@ -93,13 +101,22 @@ def _jvp(
     body = reordered(pushed, "while", order, range(len(pushed.out_avals)))
     carry_avals = body.in_avals[n + nt :]
     condition = reordered(
-        cond_jaxpr, ("while", tuple(carry_nz)), range(cond_nconsts + c), [0],
+        cond_jaxpr,
+        ("while", tuple(carry_nz)),
+        range(cond_nconsts + c),
+        [0],
         [*cond_jaxpr.in_avals[:cond_nconsts], *carry_avals],
     )
     given = [instantiate(t) for t, nz in zip(carry_tangents, carry_nz, strict=True) if nz]
     outs = while_p.bind(
-        *cond_consts, *body_consts, *[t for t in const_tangents if type(t) is not Zero],
-        *carry, *given, cond_jaxpr=condition, body_jaxpr=body, cond_nconsts=cond_nconsts,
+        *cond_consts,
+        *body_consts,
+        *[t for t in const_tangents if type(t) is not Zero],
+        *carry,
+        *given,
+        cond_jaxpr=condition,
+        body_jaxpr=body,
+        cond_nconsts=cond_nconsts,
         body_nconsts=n + nt,
     )
     rest = iter(outs[c:])
@@ -109,12 +126,16 @@ def _jvp(
 
 
 def _batch(
-    axis: AxisData, args: Sequence[Any], dims: Sequence[Any], *, cond_jaxpr: ClosedJaxpr,
-    body_jaxpr: ClosedJaxpr, cond_nconsts: int, body_nconsts: int,
+    axis: AxisData,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    cond_jaxpr: ClosedJaxpr,
+    body_jaxpr: ClosedJaxpr,
+    cond_nconsts: int,
+    body_nconsts: int,
 ) -> tuple[list[Any], list[Any]]:
-    cond_b, body_b, carry_b = _parts(
-        [d is not None for d in dims], cond_nconsts, body_nconsts
-    )
+    cond_b, body_b, carry_b = _parts([d is not None for d in dims], cond_nconsts, body_nconsts)
     while True:
         pred_batched = batch_jaxpr(cond_jaxpr, axis, [*cond_b, *carry_b])[1][0]
         if pred_batched:
@@ -138,15 +159,24 @@ def _batch(
         )
         body_nconsts = len(body_consts)
     outs = while_p.bind(
-        *cond_consts, *body_consts, *carry, cond_jaxpr=condition, body_jaxpr=body,
-        cond_nconsts=cond_nconsts, body_nconsts=body_nconsts,
+        *cond_consts,
+        *body_consts,
+        *carry,
+        cond_jaxpr=condition,
+        body_jaxpr=body,
+        cond_nconsts=cond_nconsts,
+        body_nconsts=body_nconsts,
     )
     return outs, [0 if b else None for b in carry_b]
 
 
 def _masked(
-    condition: ClosedJaxpr, body: ClosedJaxpr, cond_consts: list[Any], body_consts: list[Any],
-    n: int, m: int,
+    condition: ClosedJaxpr,
+    body: ClosedJaxpr,
+    cond_consts: list[Any],
+    body_consts: list[Any],
+    n: int,
+    m: int,
 ) -> tuple[ClosedJaxpr, ClosedJaxpr, list[Any]]:
     """Run while any example goes on; examples that are done keep their values."""
 
@@ -165,17 +195,25 @@ def _masked(
 
     avals = [*condition.in_avals[:n], *body.in_avals]
     return (
-        stage(masked_body, avals), stage(any_goes_on, condition.in_avals),
+        stage(masked_body, avals),
+        stage(any_goes_on, condition.in_avals),
         [*cond_consts, *body_consts],
     )
 
 
 def _partial_eval(
-    tape: Tape, args: Sequence[Any], *, cond_jaxpr: ClosedJaxpr, body_jaxpr: ClosedJaxpr,
-    cond_nconsts: int, body_nconsts: int,
+    tape: Tape,
+    args: Sequence[Any],
+    *,
+    cond_jaxpr: ClosedJaxpr,
+    body_jaxpr: ClosedJaxpr,
+    cond_nconsts: int,
+    body_nconsts: int,
 ) -> list[Any]:
     params = dict(
-        cond_jaxpr=cond_jaxpr, body_jaxpr=body_jaxpr, cond_nconsts=cond_nconsts,
+        cond_jaxpr=cond_jaxpr,
+        body_jaxpr=body_jaxpr,
+        cond_nconsts=cond_nconsts,
         body_nconsts=body_nconsts,
     )
     cond_unk, body_unk, carry_unk = _parts([tape.owns(a) for a in args], cond_nconsts, body_nconsts)
@@ -198,7 +236,8 @@ def _partial_eval(
         *[x for x, u in zip(body_consts, body_unk, strict=True) if not u],
         *[x for x, u in zip(carry, carry_unk, strict=True) if not u],
         cond_jaxpr=reordered(pred.known, "while", range(len(pred.known.in_avals)), [0]),
-        body_jaxpr=body, cond_nconsts=sum(not u for u in cond_unk),
+        body_jaxpr=body,
+        cond_nconsts=sum(not u for u in cond_unk),
         body_nconsts=sum(not u for u in body_unk),
     )
     values = iter(known)
@@ -236,14 +275,17 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
     Array(243, dtype=int32, weak_type=True)
     """
     if not (callable(cond_fun) and callable(body_fun)):
-        raise TypeError(f"lax.while_loop: cond_fun and body_fun arguments should be callable.{here()}")
+        raise TypeError(
+            f"lax.while_loop: cond_fun and body_fun arguments should be callable.{here()}"
+        )
     carry, in_tree = values_of(init_val, "while_loop")
     args_tree = tree.structure((tree.unflatten(in_tree, [0] * len(carry)),))
 
     def trace_body(avals: list[ShapedArray]) -> tuple[Any, list[ShapedArray]]:
         traced = trace(body_fun, args_tree, avals, "while_loop")
         check_same_structure(
-            "while_loop: body_fun output and input", ["the carry", name_of(body_fun)],
+            "while_loop: body_fun output and input",
+            ["the carry", name_of(body_fun)],
             [in_tree, traced[2]],
         )
         return traced, traced[0].out_avals
@@ -259,10 +301,17 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
             f"{[a.str_short() for a in outs]}.{here()}\n  Repair: compare (x > 0), and reduce "
             "arrays with jnp.any or jnp.all."
         )
-    values = [convert_element_type(c, a.dtype) if c.aval is not a and c.aval.dtype != a.dtype else c
-              for c, a in zip(carry, avals, strict=True)]
+    values = [
+        convert_element_type(c, a.dtype) if c.aval is not a and c.aval.dtype != a.dtype else c
+        for c, a in zip(carry, avals, strict=True)
+    ]
     results = while_p.bind(
-        *cond_consts, *body_consts, *values, cond_jaxpr=condition, body_jaxpr=body,
-        cond_nconsts=len(cond_consts), body_nconsts=len(body_consts),
+        *cond_consts,
+        *body_consts,
+        *values,
+        cond_jaxpr=condition,
+        body_jaxpr=body,
+        cond_nconsts=len(cond_consts),
+        body_nconsts=len(body_consts),
     )
     return tree.unflatten(in_tree, results)

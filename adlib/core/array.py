@@ -30,9 +30,8 @@ class Array:
     """
 
     __slots__ = ("__weakref__", "aval")
+    # NumPy leaves `ndarray + Array` to us; `np.sin(Array)` still converts, through __array__
     __array_priority__ = 100
-    # NumPy must leave `ndarray + Array` to us instead of looping over elements
-    __array_ufunc__ = None
     aval: ShapedArray
 
     @property

@@ -240,11 +240,6 @@ def _weak_node(dtype: np.dtype[Any]) -> Any:
     return "i*" if k in "iu" else f"{k}*"
 
 
-def _default_of(node: Any) -> np.dtype[Any]:
-    wide = {"i*": np.int64, "f*": np.float64, "c*": np.complex128}
-    return canonicalize_dtype(wide[node]) if isinstance(node, str) else node
-
-
 @functools.cache
 def _promote(pairs: tuple[tuple[Any, bool], ...], x64: bool, strict: bool) -> tuple[Any, bool]:
     if len({d for d, _ in pairs}) == 1:

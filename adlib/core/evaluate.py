@@ -58,7 +58,9 @@ class EvalTrace(Trace):
         return results
 
 
-def _prepare(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, Any]:
+def _prepare(
+    primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
+) -> tuple[Any, Any]:
     avals = [a.aval for a in args]
     outs = primitive.abstract(avals, params)
     xp = backend.of([a._value for a in args]).xp

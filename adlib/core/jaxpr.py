@@ -70,7 +70,10 @@ class Eqn:
         """The same equation with some fields changed."""
         fields = {name: changes.get(name, getattr(self, name)) for name in self.__slots__}
         return Eqn(
-            fields["primitive"], fields["invars"], fields["outvars"], fields["params"],
+            fields["primitive"],
+            fields["invars"],
+            fields["outvars"],
+            fields["params"],
             fields["source"],
         )
 
@@ -163,7 +166,7 @@ class ClosedJaxpr:
 
 
 # The printer stands in a later file of this floor, and puts itself here.
-format_jaxpr: list[Callable[[Jaxpr], str]] = [object.__repr__]  # type: ignore[list-item]
+format_jaxpr: list[Callable[[Jaxpr], str]] = [object.__repr__]
 
 
 def subjaxprs(params: dict[str, Any]) -> Iterator[tuple[str, Jaxpr]]:

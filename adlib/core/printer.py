@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from adlib.core import dtypes, jaxpr as jaxpr_module
+from adlib.core import dtypes
+from adlib.core import jaxpr as jaxpr_module
 from adlib.core.jaxpr import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, subjaxprs
 
 _WIDTH = 80
@@ -112,8 +113,9 @@ def _formatted(jaxpr: Jaxpr, context: _Context) -> str:
 
 
 def _jaxpr_lines(jaxpr: Jaxpr, context: _Context, column: int) -> list[str]:
-    binders = [" ".join(map(_joined_binder(context), group)) for group in
-               (jaxpr.constvars, jaxpr.invars)]
+    binders = [
+        " ".join(map(_joined_binder(context), group)) for group in (jaxpr.constvars, jaxpr.invars)
+    ]
     head = f"{{ lambda {binders[0]}; {binders[1]}. let"
     bodies = [_eqn_lines(eqn, context, 4) for eqn in jaxpr.eqns]
     outs = [context.atom(v) for v in jaxpr.outvars]
@@ -154,7 +156,9 @@ def _eqn_lines(eqn: Eqn, context: _Context, indent: int) -> list[str]:
         _align_names(eqn, context)
     args = "".join(" " + context.atom(v) for v in eqn.invars) or " "
     prefix = f"{left} = {eqn.primitive.name}"
-    params = [_param_lines(k, v, context) for k, v in sorted(eqn.params.items()) if _shown(eqn, k, v)]
+    params = [
+        _param_lines(k, v, context) for k, v in sorted(eqn.params.items()) if _shown(eqn, k, v)
+    ]
     if not params:
         return [prefix + args]
     if all(len(lines) == 1 for lines in params):
@@ -170,8 +174,10 @@ def _align_names(eqn: Eqn, context: _Context) -> None:
     inner = eqn.params["jaxpr"].jaxpr
     if id(inner) in context.shared:
         return
-    pairs = [*zip(inner.invars, eqn.invars, strict=True),
-             *zip(inner.outvars, eqn.outvars, strict=True)]
+    pairs = [
+        *zip(inner.invars, eqn.invars, strict=True),
+        *zip(inner.outvars, eqn.outvars, strict=True),
+    ]
     for mine, theirs in pairs:
         if isinstance(mine, Var) and isinstance(theirs, Var) and mine not in context.names:
             if theirs in context.used or theirs in context.names:

@@ -16,7 +16,7 @@ enter: Callable[[], Any]
 leave: Callable[[Any], None]
 
 try:
-    from numpy._core.umath import _extobj_contextvar, _make_extobj  # type: ignore[attr-defined]
+    from numpy._core.umath import _extobj_contextvar, _make_extobj
 
     _ignore_all = _make_extobj(all="ignore")
 

@@ -154,7 +154,8 @@ def batch_jaxpr(
     returned says which. ``force_out`` makes all, or some, carry it.
     """
     forced = (
-        (force_out,) * len(closed.jaxpr.outvars) if isinstance(force_out, bool)
+        (force_out,) * len(closed.jaxpr.outvars)
+        if isinstance(force_out, bool)
         else tuple(force_out)
     )
     key = ("batch", axis, tuple(batched), forced)
@@ -170,8 +171,7 @@ def _batch_jaxpr(
             for aval, b in zip(closed.in_avals, batched, strict=True)
         ]
         with fresh(BatchTrace(base, axis)) as trace:
-            args = [trace.tracer(x, 0 if b else None)
-                    for x, b in zip(inputs, batched, strict=True)]
+            args = [trace.tracer(x, 0 if b else None) for x, b in zip(inputs, batched, strict=True)]
             outs = [trace.split(o) for o in replay(closed.jaxpr, closed.consts, args, base)]
         with using(base):
             results = [

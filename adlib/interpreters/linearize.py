@@ -13,8 +13,8 @@ from typing import Any
 
 from adlib.base.source import SourceLocation, user_location
 from adlib.core import dtypes, quiet
-from adlib.core.array import Array, ArrayImpl
-from adlib.core.avals import ShapedArray, Zero
+from adlib.core.array import ArrayImpl
+from adlib.core.avals import ShapedArray
 from adlib.core.evaluate import EvalTrace
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, eval_jaxpr
 from adlib.core.primitive import Primitive
@@ -227,8 +227,11 @@ class LinearizeTrace(JVPTrace):
             if not mask:
                 return below.process(primitive, tuple(primals), params)  # type: ignore[union-attr]
             avals = tuple(avals)
-            key = ("linearize", mask, avals, *params.items()) if params else (
-                "linearize", mask, avals)
+            key = (
+                ("linearize", mask, avals, *params.items())
+                if params
+                else ("linearize", mask, avals)
+            )
             rule = derive.lookup(
                 primitive, key, lambda: _linearized_rule(primitive, avals, mask, params)
             )
@@ -249,8 +252,10 @@ class LinearizeTrace(JVPTrace):
         if not primitive.multiple_results:
             return JVPTracer(self, outs[0], lin_outs[0])
         rest = iter(lin_outs)
-        return [JVPTracer(self, o, next(rest)) if m else o
-                for o, m in zip(outs, rule.out_mask, strict=True)]
+        return [
+            JVPTracer(self, o, next(rest)) if m else o
+            for o, m in zip(outs, rule.out_mask, strict=True)
+        ]
 
     def _known(self, rule: LinearRule, primals: list[Any]) -> tuple[list[Any], Any]:
         """Results and residuals; residuals as a tuple of bare ndarrays in the direct case."""
@@ -313,9 +318,7 @@ class LinearMap:
                 eqn.outs, out if eqn.primitive.multiple_results else [out], strict=True
             ):
                 env[tracer.index] = value
-        return [
-            env[o.index] if owns(o) else instantiate(o) for o in self.outputs
-        ]
+        return [env[o.index] if owns(o) else instantiate(o) for o in self.outputs]
 
 
 def linearize_flat(
@@ -434,7 +437,9 @@ def tape_jaxpr(
         eqns.append(Eqn(eqn.primitive, atoms, outvars, eqn.params, eqn.source))
     out_atoms = [atom(instantiate(o)) for o in outs]
     invars = [*residual_vars.values(), *[env[t.index] for t in inputs]]
-    return ClosedJaxpr(Jaxpr(list(constvars.values()), invars, out_atoms, eqns), constants), residuals
+    return ClosedJaxpr(
+        Jaxpr(list(constvars.values()), invars, out_atoms, eqns), constants
+    ), residuals
 
 
 def _needed(tape: Tape, outs: Sequence[Any]) -> list[TapeEqn]:
@@ -447,5 +452,3 @@ def _needed(tape: Tape, outs: Sequence[Any]) -> list[TapeEqn]:
             kept.append(eqn)
             wanted.update(a.index for a in eqn.args if tape.owns(a))
     return kept[::-1]
-
-

@@ -108,7 +108,9 @@ def single_equation(
     return stage(apply, avals)
 
 
-def replay(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], trace: StageTrace) -> list[Any]:
+def replay(
+    jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], trace: StageTrace
+) -> list[Any]:
     """Evaluate a jaxpr under the current interpreter, keeping its equations' locations.
 
     ``trace`` is the stage at the bottom: equations it records meanwhile are said to come
@@ -122,8 +124,9 @@ def replay(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], trace: Stag
             trace.location = eqn.source or outer
             values = [env[v] if type(v) is Var else v.array for v in eqn.invars]  # type: ignore[union-attr]
             out = eqn.primitive.bind(*values, **eqn.params)
-            env.update(zip(eqn.outvars, out if eqn.primitive.multiple_results else [out],
-                           strict=True))
+            env.update(
+                zip(eqn.outvars, out if eqn.primitive.multiple_results else [out], strict=True)
+            )
     finally:
         trace.location = outer
     return [env[v] if type(v) is Var else v.array for v in jaxpr.outvars]  # type: ignore[union-attr]

@@ -89,7 +89,7 @@ class _Sweep:
         if eqn.primitive is linear_call_p:
             rule = eqn.params["rule"]
             count = rule.residuals
-            derived = _transposed_rule(rule, tuple([ct is not None for ct in cts]))
+            derived = _transposed_rule(rule, tuple([None if ct is None else ct.aval for ct in cts]))
             outs = iter(derived([*eqn.args[:count], *[ct for ct in cts if ct is not None]]))
             results: Any = [next(outs) if m else None for m in derived.info]
             for tracer, ct in zip(eqn.args[count:], results, strict=True):
@@ -109,23 +109,25 @@ class _Sweep:
 
 
 class _EagerSweep(_Sweep):
-    """The sweep on concrete values: cotangents are bare ndarrays between derived programs."""
+    """The sweep on concrete values: pairs of bare ndarray and type between derived programs."""
 
     __slots__ = ()
 
     def give(self, tracer: Any, ct: Any) -> None:
         if ct is None or type(ct) is Zero or not self._tape.owns(tracer):
             return
-        self._add(tracer.index, ct._value)
+        self._add(tracer.index, ct._value, ct.aval)
 
-    def _add(self, index: int, value: Any) -> None:
+    def _add(self, index: int, value: Any, aval: ShapedArray) -> None:
         before = self._cotangents.get(index)
-        self._cotangents[index] = value if before is None else before + value
+        if before is not None:
+            value = before[0] + value
+            aval = aval if before[1].weak_type else before[1]
+        self._cotangents[index] = (value, aval)
 
     def take(self, tracer: Any) -> Any:
-        value = self._cotangents.pop(tracer.index, None)
-        aval = tracer.aval
-        return Zero(aval) if value is None else ArrayImpl(value, aval)
+        found = self._cotangents.pop(tracer.index, None)
+        return Zero(tracer.aval) if found is None else ArrayImpl(*found)
 
     def run(self, entries: list[Any], consume: bool) -> None:
         token = quiet.enter()
@@ -136,10 +138,7 @@ class _EagerSweep(_Sweep):
                     continue
                 cts = [self._cotangents.pop(o.index, None) for o in entry.outs]
                 if any([ct is not None for ct in cts]):
-                    boxed = [
-                        None if ct is None else ArrayImpl(ct, o.aval)
-                        for ct, o in zip(cts, entry.outs, strict=True)
-                    ]
+                    boxed = [None if ct is None else ArrayImpl(*ct) for ct in cts]
                     del cts
                     self.step(entry, boxed)
         finally:
@@ -148,25 +147,24 @@ class _EagerSweep(_Sweep):
     def _call(self, rule: LinearRule, residuals: Any, inputs: Any, outs: Any) -> None:
         pop = self._cotangents.pop
         if len(outs) == 1:
-            ct = pop(outs[0].index, None)
-            if ct is None:
+            found = pop(outs[0].index, None)
+            if found is None:
                 return
-            derived = rule.transposed.get(_ONE) or _transposed_rule(rule, _ONE)
+            ct, aval = found
+            derived = rule.transposed.get(aval) or _transposed_rule(rule, (aval,))
             results = derived.function(*residuals, ct)
         else:
             cts = [pop(o.index, None) for o in outs]
-            given = [ct for ct in cts if ct is not None]
+            given = [ct[0] for ct in cts if ct is not None]
             if not given:
                 return
-            derived = _transposed_rule(rule, tuple([ct is not None for ct in cts]))
+            avals = tuple([None if ct is None else ct[1] for ct in cts])
+            derived = _transposed_rule(rule, avals)
             results = derived.function(*residuals, *given)
-        rest = iter(results)
+        rest = iter(zip(results, derived.avals, strict=True))
         for tracer, m in zip(inputs, derived.info, strict=True):
             if m:
-                self._add(tracer.index, next(rest))
-
-
-_ONE = (True,)
+                self._add(tracer.index, *next(rest))
 
 
 def _drain(entries: list[Any]) -> Any:
@@ -174,13 +172,19 @@ def _drain(entries: list[Any]) -> Any:
         yield entries.pop()
 
 
-def _transposed_rule(rule: LinearRule, nonzero: tuple[bool, ...]) -> derive.Derived:
-    """A derived rule's transpose; its info is the mask of inputs that get a cotangent."""
-    found = rule.transposed.get(nonzero)
+def _transposed_rule(
+    rule: LinearRule, cotangents: tuple[ShapedArray | None, ...]
+) -> derive.Derived:
+    """A derived rule's transpose for cotangents of these types (None for zero).
+
+    Its info is the mask of inputs that get a cotangent.
+    """
+    key = cotangents[0] if len(cotangents) == 1 else cotangents
+    found = rule.transposed.get(key)
     if found is None:
         linear = [False] * rule.residuals + [True] * (len(rule.jaxpr.in_avals) - rule.residuals)
-        found = derive.Derived(*transpose_jaxpr(rule.jaxpr, linear, nonzero))
-        rule.transposed[nonzero] = found
+        found = derive.Derived(*_transpose_jaxpr(rule.jaxpr, linear, cotangents))
+        rule.transposed[key] = found
     return found
 
 
@@ -193,12 +197,16 @@ def transpose_jaxpr(
     returns cotangents of the linear inputs that are not symbolically zero; the mask says
     which those are.
     """
+    cotangents = [
+        aval.strip_weak_type() if nz else None
+        for aval, nz in zip(closed.out_avals, nonzero, strict=True)
+    ]
     key = ("transpose", tuple(linear), tuple(nonzero))
-    return closed.cached(key, lambda: _transpose_jaxpr(closed, linear, nonzero))  # type: ignore[no-any-return]
+    return closed.cached(key, lambda: _transpose_jaxpr(closed, linear, cotangents))  # type: ignore[no-any-return]
 
 
 def _transpose_jaxpr(
-    closed: ClosedJaxpr, linear: Sequence[bool], nonzero: Sequence[bool]
+    closed: ClosedJaxpr, linear: Sequence[bool], cotangents: Sequence[ShapedArray | None]
 ) -> tuple[ClosedJaxpr, list[bool]]:
     with fresh(StageTrace()) as base:
         tape = Tape(base)
@@ -206,10 +214,7 @@ def _transpose_jaxpr(
             tape.new(aval) if lin else base.new_input(aval)
             for aval, lin in zip(closed.in_avals, linear, strict=True)
         ]
-        cts = [
-            base.new_input(_cotangent_aval(aval)) if nz else None
-            for aval, nz in zip(closed.out_avals, nonzero, strict=True)
-        ]
+        cts = [None if aval is None else base.new_input(aval) for aval in cotangents]
         with using(tape):
             outs = replay(closed.jaxpr, closed.consts, args, base)
         inputs = [a if lin else None for a, lin in zip(args, linear, strict=True)]
@@ -217,10 +222,6 @@ def _transpose_jaxpr(
         results = [r for r, lin in zip(results, linear, strict=True) if lin]
         mask = [type(r) is not Zero for r in results]
         return base.close([r for r, m in zip(results, mask, strict=True) if m]), mask
-
-
-def _cotangent_aval(aval: ShapedArray) -> ShapedArray:
-    return aval.strip_weak_type()
 
 
 def transpose_flat(

@@ -1,7 +1,21 @@
 """``adlib.lax``: the operations themselves, strict about dtypes and ranks."""
 
 from adlib.control.checkpoint import (
+    name_p,
     remat_p,
+)
+from adlib.control.collectives import (
+    all_gather,
+    all_gather_p,
+    axis_index,
+    axis_index_p,
+    pmax,
+    pmax_p,
+    pmean,
+    pmin,
+    pmin_p,
+    psum,
+    psum_p,
 )
 from adlib.control.cond import (
     cond,
@@ -24,8 +38,17 @@ from adlib.control.loops import (
     map,
     scan,
 )
+from adlib.control.roots import (
+    custom_linear_solve,
+    custom_root,
+    linear_solve_p,
+    root_p,
+)
 from adlib.control.scan import (
     scan_p,
+)
+from adlib.control.scatter_apply import (
+    scatter_apply,
 )
 from adlib.control.while_loop import (
     while_loop,
@@ -75,6 +98,8 @@ from adlib.ops.bitwise import (
     bitwise_xor,
     clz,
     clz_p,
+    mulhi,
+    mulhi_p,
     not_p,
     or_p,
     population_count,
@@ -133,6 +158,17 @@ from adlib.ops.dot import (
     dot_general,
     dot_general_p,
 )
+from adlib.ops.dynamic_slices import (
+    dynamic_index_in_dim,
+    dynamic_slice,
+    dynamic_slice_in_dim,
+    dynamic_slice_p,
+    dynamic_update_index_in_dim,
+    dynamic_update_slice,
+    dynamic_update_slice_in_dim,
+    dynamic_update_slice_p,
+    index_take,
+)
 from adlib.ops.elementary import (
     cbrt,
     cbrt_p,
@@ -164,6 +200,18 @@ from adlib.ops.filling import (
     iota,
     iota_p,
 )
+from adlib.ops.gamma import (
+    betainc,
+    igamma,
+    igamma_grad_a,
+    igamma_grad_a_p,
+    igamma_p,
+    igammac,
+    igammac_p,
+    random_gamma_grad,
+    random_gamma_grad_p,
+    regularized_incomplete_beta_p,
+)
 from adlib.ops.index_plan import (
     GatherDimensionNumbers,
     GatherScatterMode,
@@ -184,6 +232,9 @@ from adlib.ops.random_bits import (
     random_unwrap_p,
     random_wrap_p,
     threefry2x32_p,
+)
+from adlib.ops.random_gamma import (
+    random_gamma_p,
 )
 from adlib.ops.reductions import (
     argmax,
@@ -235,6 +286,18 @@ from adlib.ops.rounding import (
     sign,
     sign_p,
 )
+from adlib.ops.scatter import (
+    scatter,
+    scatter_max,
+    scatter_max_p,
+    scatter_min,
+    scatter_min_p,
+    scatter_mul,
+    scatter_mul_p,
+    scatter_p,
+    scatter_sub,
+    scatter_sub_p,
+)
 from adlib.ops.selection import (
     clamp,
     clamp_p,
@@ -245,6 +308,33 @@ from adlib.ops.selection import (
     select,
     select_n,
     select_n_p,
+)
+from adlib.ops.sorting import (
+    sort,
+    sort_key_val,
+    sort_p,
+    top_k,
+    top_k_p,
+)
+from adlib.ops.special import (
+    bessel_i0e,
+    bessel_i0e_p,
+    bessel_i1e,
+    bessel_i1e_p,
+    digamma,
+    digamma_p,
+    erf,
+    erf_inv,
+    erf_inv_p,
+    erf_p,
+    erfc,
+    erfc_p,
+    lgamma,
+    lgamma_p,
+    polygamma,
+    polygamma_p,
+    zeta,
+    zeta_p,
 )
 from adlib.ops.stacking import (
     collapse,
@@ -290,95 +380,4 @@ from adlib.ops.trigonometric import (
     sinh_p,
     tan,
     tan_p,
-)
-from adlib.control.checkpoint import (
-    name_p,
-)
-from adlib.control.collectives import (
-    all_gather,
-    all_gather_p,
-    axis_index,
-    axis_index_p,
-    pmax,
-    pmax_p,
-    pmean,
-    pmin,
-    pmin_p,
-    psum,
-    psum_p,
-)
-from adlib.control.roots import (
-    custom_linear_solve,
-    custom_root,
-    linear_solve_p,
-    root_p,
-)
-from adlib.ops.bitwise import (
-    mulhi,
-    mulhi_p,
-)
-from adlib.ops.gamma import (
-    betainc,
-    igamma,
-    igamma_grad_a,
-    igamma_grad_a_p,
-    igamma_p,
-    igammac,
-    igammac_p,
-    random_gamma_grad,
-    random_gamma_grad_p,
-    regularized_incomplete_beta_p,
-)
-from adlib.ops.scatter import (
-    scatter,
-    scatter_max,
-    scatter_max_p,
-    scatter_min,
-    scatter_min_p,
-    scatter_mul,
-    scatter_mul_p,
-    scatter_p,
-    scatter_sub,
-    scatter_sub_p,
-)
-from adlib.ops.special import (
-    bessel_i0e,
-    bessel_i0e_p,
-    bessel_i1e,
-    bessel_i1e_p,
-    digamma,
-    digamma_p,
-    erf,
-    erf_inv,
-    erf_inv_p,
-    erf_p,
-    erfc,
-    erfc_p,
-    lgamma,
-    lgamma_p,
-    polygamma,
-    polygamma_p,
-    zeta,
-    zeta_p,
-)
-from adlib.ops.dynamic_slices import (
-    dynamic_index_in_dim,
-    dynamic_slice,
-    dynamic_slice_in_dim,
-    dynamic_slice_p,
-    dynamic_update_index_in_dim,
-    dynamic_update_slice,
-    dynamic_update_slice_in_dim,
-    dynamic_update_slice_p,
-    index_take,
-)
-from adlib.ops.random_gamma import (
-    random_gamma_p,
-)
-from adlib.ops.sorting import (
-    sort,
-    sort_key_val,
-    sort_p,
-    top_k,
-    top_k_p,
 )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from adlib import lax
+from adlib.api.devices import device_put
 from adlib.base import errors
 from adlib.base.source import here
 from adlib.core import backend, dtypes
@@ -117,7 +118,7 @@ def array(
     if missing > 0:
         result = lax.expand_dims(result, tuple(range(missing)))
     if device is not None:
-        result = lax.device_put(result, device)
+        result = device_put(result, device)
     if copy and result is object and type(result) is ArrayImpl:
         return ArrayImpl(result._value, result.aval)
     return result
@@ -454,3 +455,25 @@ def full_like(
     value = convert(to_array(fill_value, "full_like", 1), found, weak)
     sizes = x.shape if shape is None else shape_of(shape)
     return broadcast_array(value, _check_target(value, sizes))
+
+
+def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Array:
+    """The array in another dtype; complex numbers lose their imaginary part, with a warning.
+
+    Args:
+      dtype: None for the default float.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.astype(jnp.array([1.7, -1.7]), int)
+    Array([ 1, -1], dtype=int32)
+    """
+    x = to_array(x, "astype")
+    found = dtypes.canonicalize_dtype(np.float64) if dtype is None else wanted_dtype(dtype, "astype")
+    if x.aval.dtype.kind == "c" and dtypes.kind(found) not in "cb":
+        warnings.warn(
+            "Casting from complex to real dtypes will discard the imaginary part: use x.real "
+            "to say so.", np.exceptions.ComplexWarning, stacklevel=3,
+        )
+    if found == bool and x.aval.dtype != bool:
+        return lax.ne(x, scalar(0, x.aval.dtype))
+    return convert(x, found)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from adlib.base.source import here
-from adlib.core.array import Array, as_value, scalar
-from adlib.core.dtypes import ExtendedDType, scalar_type
+from adlib.control.scatter_apply import scatter_apply
+from adlib.core.array import Array, ArrayImpl, as_value, scalar
+from adlib.core.dtypes import ExtendedDType
+from adlib.core.primitive import Primitive
+from adlib.numpy.index_parsing import Item, parse
 from adlib.numpy.indexing import (
-    Item,
-    broadcast_columns,
+    STATIC,
+    common_shape,
     index_array,
-    parse,
     result_layout,
+    static_key,
     take_index,
 )
 from adlib.numpy.ufuncs import power, true_divide
+from adlib.ops.arithmetic import add_p, mul_p, sub_p
 from adlib.ops.conversion import convert
 from adlib.ops.index_plan import GatherScatterMode, ScatterDimensionNumbers
-from adlib.ops.indexing import scatter_add
-from adlib.ops.reshaping import broadcast_to, reshape, zeros
-from adlib.ops.scatter import scatter, scatter_max, scatter_min, scatter_mul, scatter_sub
+from adlib.ops.indexing import scatter_add_p
+from adlib.ops.reshaping import broadcast_to, reshape
+from adlib.ops.scatter import scatter_max_p, scatter_min_p, scatter_mul_p, scatter_p, scatter_sub_p
+from adlib.ops.scatter_rules import FILL, scatter_params
+from adlib.ops.selection import max_p, min_p
+
+_INT32 = np.dtype(np.int32)
 
 
 class IndexUpdateHelper:
@@ -100,19 +108,19 @@ class IndexUpdate:
 
     def set(self, values: Any, **options: Any) -> Any:
         """The elements replaced by ``values``, which broadcast to the shape of ``x[index]``."""
-        return update(scatter, self.array, self.index, values, **options)
+        return update(scatter_p, None, self.array, self.index, values, **options)
 
     def add(self, values: Any, **options: Any) -> Any:
         """``values`` added to the elements."""
-        return update(scatter_add, self.array, self.index, values, **options)
+        return update(scatter_add_p, add_p, self.array, self.index, values, **options)
 
     def subtract(self, values: Any, **options: Any) -> Any:
         """``values`` subtracted from the elements."""
-        return update(scatter_sub, self.array, self.index, values, **options)
+        return update(scatter_sub_p, sub_p, self.array, self.index, values, **options)
 
     def multiply(self, values: Any, **options: Any) -> Any:
         """The elements multiplied by ``values``."""
-        return update(scatter_mul, self.array, self.index, values, **options)
+        return update(scatter_mul_p, mul_p, self.array, self.index, values, **options)
 
     mul = multiply
 
@@ -127,15 +135,15 @@ class IndexUpdate:
     def _ones_times(self, values: Any, options: dict[str, Any]) -> Any:
         x = self.array
         ones = broadcast_to(scalar(1, x.aval.dtype), x.aval.shape)
-        return update(scatter_mul, ones, self.index, values, **options)
+        return update(scatter_mul_p, mul_p, ones, self.index, values, **options)
 
     def min(self, values: Any, **options: Any) -> Any:
         """The smaller of the elements and ``values``."""
-        return update(scatter_min, self.array, self.index, values, **options)
+        return update(scatter_min_p, min_p, self.array, self.index, values, **options)
 
     def max(self, values: Any, **options: Any) -> Any:
         """The larger of the elements and ``values``."""
-        return update(scatter_max, self.array, self.index, values, **options)
+        return update(scatter_max_p, max_p, self.array, self.index, values, **options)
 
     def apply(self, func: Callable[[Any], Any], **options: Any) -> Any:
         """``func``, a function that works element by element, applied to the elements.
@@ -151,37 +159,83 @@ class IndexUpdate:
 
 
 def update(
-    function: Callable[..., Any], x: Any, index: Any, values: Any, *, mode: Any = None,
-    indices_are_sorted: bool = False, unique_indices: bool = False,
+    primitive: Primitive, combine: Primitive | None, x: Any, index: Any, values: Any, *,
+    mode: Any = None, indices_are_sorted: bool = False, unique_indices: bool = False,
     wrap_negative_indices: bool = True,
 ) -> Any:
-    """Apply one of the scatter functions at a NumPy index."""
-    mode = GatherScatterMode.from_any(mode)
+    """Apply a scatter primitive, with its update function, at a NumPy index."""
+    mode = GatherScatterMode.from_any(mode) or FILL
     values = _values_for(x, values)
     shape = x.aval.shape
-    x, items = parse(x, index, wrap_negative_indices)
-    indices, numbers, result, unique = scatter_plan(x.aval.shape, items)
-    values = _broadcast_values(values, result)
-    # new axes are no axes of x
-    new = [place for place, (kind, _) in enumerate(result.layout) if kind == "new"]
-    if new:
-        kept = tuple([n for place, n in enumerate(result.shape) if place not in new])
-        values = reshape(values, kept)
-    out = function(
-        x, indices, values, numbers, mode=mode,
-        indices_are_sorted=indices_are_sorted or unique, unique_indices=unique_indices or unique,
+    x, indices, layout = locate(x, index, wrap_negative_indices)
+    values = _broadcast_values(values, layout.shape)
+    if layout.kept != layout.shape:  # new axes are no axes of x
+        values = reshape(values, layout.kept)
+    once = layout.once
+    params = scatter_params(
+        combine, x.aval.dtype, layout.numbers, mode, unique_indices or once,
+        indices_are_sorted or once,
     )
+    out = primitive.bind(x, indices, values, **params)
     return reshape(out, shape) if out.aval.shape != shape else out
 
 
-class ResultShape:
-    """The shape of ``x[index]`` and what each of its axes is (see ``result_layout``)."""
+class Layout(NamedTuple):
+    """How an index says where updates go.
 
-    __slots__ = ("layout", "shape")
+    Attributes:
+      shape: shape of ``x[index]``; kept: the same without new axes.
+      numbers: dimension numbers of the scatter.
+      outer: shape of the array of indices, without its last axis.
+      order: which column (array, then slices that need one) is which entry of an index.
+      places: the axes of ``outer`` along which each column runs.
+      starts: the columns that slices need.
+      once: whether no element occurs twice.
+    """
 
-    def __init__(self, layout: list[tuple[str, int | None]], shape: tuple[int, ...]) -> None:
-        self.layout = layout
-        self.shape = shape
+    shape: tuple[int, ...]
+    kept: tuple[int, ...]
+    numbers: ScatterDimensionNumbers
+    outer: tuple[int, ...]
+    order: tuple[int, ...]
+    places: tuple[Any, ...]
+    starts: tuple[Any, ...]
+    once: bool
+
+
+_known: dict[Any, tuple[Any, Layout]] = {}
+
+
+def locate(x: Any, index: Any, wrap: bool) -> tuple[Any, Any, Layout]:
+    """(x, with an axis for each boolean scalar; array of indices; layout) of ``x.at[index]``."""
+    key = None
+    if type(x) is ArrayImpl and wrap:
+        entries = index if type(index) is tuple else (index,)
+        if all([type(e) in STATIC for e in entries]):
+            key = (x.aval.shape, static_key(entries))
+            try:
+                found = _known.get(key)
+            except TypeError:  # an array as a slice's bound
+                key = found = None
+            if found is not None:
+                return x, *found
+    x, items = parse(x, index, wrap)
+    columns = [i.value for i in items if i.kind in ("int", "array")]
+    layout = _layout(x.aval.shape, tuple([
+        (i.kind, i.axis, i.value if i.kind == "slice" else np.shape(i.value)) for i in items
+    ]))
+    columns += layout.starts
+    if "array" not in [i.kind for i in items] and not isinstance(x, ArrayImpl):
+        # as recorded operations, which is how they are read best
+        columns = [scalar(c, _INT32) if type(c) is int else c for c in columns]
+    indices = index_array(
+        [columns[k] for k in layout.order], layout.outer, [layout.places[k] for k in layout.order]
+    )
+    if key is not None:
+        if len(_known) > 4096:
+            _known.clear()
+        _known[key] = (indices, layout)
+    return x, indices, layout
 
 
 def _values_for(x: Any, values: Any) -> Any:
@@ -189,7 +243,7 @@ def _values_for(x: Any, values: Any) -> Any:
     dtype = x.aval.dtype
     if isinstance(dtype, ExtendedDType):
         return as_value(values, "x.at[...]")
-    if scalar_type(values) is not None:
+    if type(values) in (int, float, bool, complex):
         return scalar(values, dtype)
     if isinstance(values, list | tuple):
         values = np.asarray(values)
@@ -197,8 +251,8 @@ def _values_for(x: Any, values: Any) -> Any:
     return convert(value, dtype) if value.aval.dtype != dtype else value
 
 
-def _broadcast_values(values: Any, result: ResultShape) -> Any:
-    given, wanted = values.aval.shape, result.shape
+def _broadcast_values(values: Any, wanted: tuple[int, ...]) -> Any:
+    given = values.aval.shape
     if given == wanted:
         return values
     fits = len(given) <= len(wanted) and all(
@@ -213,69 +267,64 @@ def _broadcast_values(values: Any, result: ResultShape) -> Any:
     return broadcast_to(values, wanted)
 
 
-def scatter_plan(
-    shape: tuple[int, ...], items: Sequence[Item]
-) -> tuple[Any, ScatterDimensionNumbers, ResultShape, bool]:
-    """(indices, dimension numbers, shape of ``x[index]``, whether no element occurs twice)."""
+@functools.lru_cache(4096)
+def _layout(shape: tuple[int, ...], signature: tuple[tuple[str, int | None, Any], ...]) -> Layout:
+    items = [Item(*part) for part in signature]
     pointing = [i for i in items if i.kind in ("int", "array")]
     arrays = any(i.kind == "array" for i in items)
     if arrays:
-        values, common = broadcast_columns([i.value for i in pointing])
-        layout = result_layout(items, len(common))
+        common = common_shape([i.value for i in pointing])
+        axes_of_result = result_layout(items, len(common))
     else:
-        values, common = [i.value for i in pointing], ()
-        layout = [(i.kind, i.axis) for i in items if i.kind != "int"]
-    slices = {i.axis: i.value for i in items if i.kind == "slice"}
+        common = ()
+        axes_of_result = [(i.kind, i.axis) for i in items if i.kind != "int"]
+    slices: dict[Any, Any] = {i.axis: i.value for i in items if i.kind == "slice"}
     strided = [axis for axis, s in slices.items() if s[2] != 1]
-    sizes: list[int] = []
-    outer: list[int] = []  # the axes of the indices, by their place in the result
-    window: list[int] = []
-    for place, (kind, axis) in enumerate([entry for entry in layout if entry[0] != "new"]):
-        if kind == "slice":
-            sizes.append(slices[axis][1])
-        else:
-            sizes.append(common[axis])  # type: ignore[index]
-        (window if kind == "slice" and axis not in strided else outer).append(place)
-    kept = [entry for entry in layout if entry[0] != "new"]
+    kept = [entry for entry in axes_of_result if entry[0] != "new"]
+    sizes = [slices[axis][1] if kind == "slice" else common[axis] for kind, axis in kept]  # type: ignore[index]
+    window = [place for place, (kind, axis) in enumerate(kept)
+              if kind == "slice" and axis not in strided]
+    outer = [place for place in range(len(kept)) if place not in window]
     where = {kept[place]: k for k, place in enumerate(outer)}
-    along = [where["array", k] for k in range(len(common))] if arrays else []
-    columns, axes, places = list(values), [i.axis for i in pointing], [along] * len(values)
+    along = tuple([where["array", k] for k in range(len(common))]) if arrays else ()
+    axes: list[Any] = [i.axis for i in pointing]
+    places: list[Any] = [along] * len(axes)
+    starts: list[Any] = []
     for axis, (start, count, step, _) in slices.items():
-        if step != 1:
-            columns.append(start + step * np.arange(count))
+        if step != 1 or count != shape[axis]:
             axes.append(axis)
-            places.append([where["slice", axis]])
-        elif count != shape[axis]:  # type: ignore[index]
-            columns.append(start)
-            axes.append(axis)
-            places.append([])
-    order = sorted(range(len(axes)), key=lambda k: axes[k])  # type: ignore[arg-type,return-value]
-    indices = index_array(
-        [columns[k] for k in order], tuple([sizes[p] for p in outer]), [places[k] for k in order]
-    )
+            starts.append(start if step == 1 else start + step * np.arange(count))
+            places.append(() if step == 1 else (where["slice", axis],))
+    order = sorted(range(len(axes)), key=lambda k: axes[k])
     numbers = ScatterDimensionNumbers(
-        tuple(window),
-        tuple(sorted([*[i.axis for i in pointing], *strided])),  # type: ignore[type-var]
-        tuple([axes[k] for k in order]),  # type: ignore[arg-type]
+        tuple(window), tuple(sorted([*axes[: len(pointing)], *strided])),
+        tuple([axes[k] for k in order]),
     )
     rest = iter(sizes)
-    full = tuple([1 if kind == "new" else next(rest) for kind, _ in layout])
-    return indices, numbers, ResultShape(layout, full), not arrays
+    full = tuple([1 if kind == "new" else next(rest) for kind, _ in axes_of_result])
+    return Layout(full, tuple(sizes), numbers, tuple([sizes[p] for p in outer]), tuple(order),
+                  tuple(places), tuple(starts), not arrays)
 
 
 # ---------------------------------------------------------------------- apply
 
 
-def apply_at(x: Any, index: Any, func: Callable[[Any], Any], **options: Any) -> Any:
+def apply_at(
+    x: Any, index: Any, func: Callable[[Any], Any], *, mode: Any = None,
+    indices_are_sorted: bool = False, unique_indices: bool = False,
+    wrap_negative_indices: bool = True,
+) -> Any:
     """``func`` applied to ``x[index]``, once for each time that an element occurs there."""
-    clip = GatherScatterMode.from_any(options.get("mode")) is GatherScatterMode.CLIP
     shape = x.aval.shape
-    _, items = parse(x, index, options.get("wrap_negative_indices", True))
-    if options.get("unique_indices") or all(i.kind != "array" for i in items):
-        old = take_index(
-            x, index, "clip" if clip else None, wrap=options.get("wrap_negative_indices", True)
+    expanded, indices, layout = locate(x, index, wrap_negative_indices)
+    if layout.once or unique_indices:
+        clip = GatherScatterMode.from_any(mode) is GatherScatterMode.CLIP
+        old = take_index(x, index, "clip" if clip else None, wrap=wrap_negative_indices)
+        return update(
+            scatter_p, None, x, index, func(old), mode=mode, unique_indices=True,
+            indices_are_sorted=indices_are_sorted, wrap_negative_indices=wrap_negative_indices,
         )
-        return update(scatter, x, index, func(old), **options)
-    counter = zeros(x.aval.update(dtype=np.dtype(np.int32), weak_type=False))
-    counts = update(scatter_add, counter, index, 1, **options)
-    return _apply_repeatedly(x, counts, func, math.prod(shape))
+    out = scatter_apply(
+        expanded, indices, func, layout.numbers, update_shape=layout.kept, mode=mode
+    )
+    return reshape(out, shape)

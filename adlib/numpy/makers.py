@@ -123,7 +123,7 @@ def truth(x: Array) -> Array:
     """Whether elements differ from zero, as booleans."""
     if x.aval.dtype == _BOOL:
         return x
-    return lax.ne(x, scalar(0, x.aval.dtype))  # type: ignore[no-any-return]
+    return lax.ne(x, scalar(0, x.aval.dtype, x.aval.weak_type))  # type: ignore[no-any-return]
 
 
 def promote_float(name: str, x: Any, y: Any) -> list[Array]:

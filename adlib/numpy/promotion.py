@@ -19,6 +19,7 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, ArrayImpl, as_value, check_integer_fits, scalar
 from adlib.core.avals import ShapedArray
+from adlib.core.evaluate import evaluator
 from adlib.core.trace import state
 from adlib.ops.conversion import convert_element_type_p
 from adlib.ops.reshaping import broadcast_in_dim
@@ -80,7 +81,10 @@ def promote_dtypes(what: str, *xs: Any) -> list[Array]:
             break
     else:
         return values
-    dtype, weak = dtypes.promote(*[(v.aval.dtype, v.aval.weak_type) for v in values])
+    if all([v.aval.dtype is first.dtype for v in values]):
+        dtype, weak = first.dtype, False  # weakness gives way, and no dtype does
+    else:
+        dtype, weak = dtypes.promote(*[(v.aval.dtype, v.aval.weak_type) for v in values])
     return [_in_dtype(x, v, dtype, weak) for x, v in zip(xs, values, strict=True)]
 
 
@@ -128,6 +132,13 @@ def _with_rank(x: Array, rank: int) -> Array:
     missing = rank - len(shape)
     if not missing or not shape:
         return x
+    if type(x) is ArrayImpl and state.trace is evaluator:
+        # at once, and without a copy: the commonest thing that eager broadcasting does
+        wide = (1,) * missing + shape
+        aval = x.aval
+        return ArrayImpl(
+            x._value.reshape(wide), ShapedArray(wide, aval.dtype, aval.weak_type)
+        )
     return broadcast_in_dim(x, (1,) * missing + shape, tuple(range(missing, rank)))
 
 
@@ -144,11 +155,6 @@ def _note_rank_promotion(what: str, xs: Sequence[Array]) -> None:
     if mode == "raise":
         raise ValueError(message)
     warnings.warn(message, stacklevel=2)
-
-
-def check_broadcast(what: str, xs: Sequence[Array]) -> None:
-    """Raise the error that names all shapes where these do not broadcast."""
-    broadcast_shapes(*[x.aval.shape for x in xs], what=what)
 
 
 @functools.lru_cache(4096)
@@ -183,38 +189,52 @@ def broadcast_shapes(*shapes: Any, what: str = "broadcasting") -> tuple[int, ...
 def promote(what: str, *xs: Any) -> list[Array]:
     """Arguments as Arrays of common dtype and equal rank (or rank 0): ready for lax."""
     if len(xs) == 2:
-        x, y = xs
-        if isinstance(x, Array):
-            if isinstance(y, Array):
-                if x.aval is y.aval:
-                    return [x, y]
-            else:
-                constant = adopt(y, x.aval)
-                if constant is not None:
-                    return [x, constant]
-        elif isinstance(y, Array):
-            constant = adopt(x, y.aval)
-            if constant is not None:
-                return [constant, y]
-    values = promote_ranks(what, promote_dtypes(what, *xs))
-    _check_fit(what, values)
+        pair = _ready(*xs)
+        if pair is not None:
+            return pair
+    given = promote_dtypes(what, *xs)
+    values = promote_ranks(what, given)
+    _check_fit(what, given, values)
     return values
+
+
+def _ready(x: Any, y: Any) -> list[Array] | None:
+    """The common pairs: arrays of one dtype that fit, and an array with a Python scalar."""
+    if isinstance(x, Array):
+        if isinstance(y, Array):
+            a, b = x.aval, y.aval
+            fits = a is b or (
+                a.dtype is b.dtype
+                and a.weak_type is b.weak_type
+                and (not a.shape or not b.shape or a.shape == b.shape)
+            )
+            return [x, y] if fits else None
+        constant = adopt(y, x.aval)
+        return None if constant is None else [x, constant]
+    if isinstance(y, Array):
+        constant = adopt(x, y.aval)
+        return None if constant is None else [constant, y]
+    return None
+
+
+def promote_pair(what: str, x: Any, y: Any) -> list[Array]:
+    """``promote_dtypes`` of two arguments, with the common pairs first."""
+    return _ready(x, y) or promote_dtypes(what, x, y)
 
 
 def promote_inexact(what: str, *xs: Any) -> list[Array]:
     """As ``promote``, with integers and booleans becoming floats."""
-    values = promote_ranks(what, promote_dtypes_inexact(what, *xs))
-    _check_fit(what, values)
+    given = promote_dtypes_inexact(what, *xs)
+    values = promote_ranks(what, given)
+    _check_fit(what, given, values)
     return values
 
 
-def _check_fit(what: str, values: Sequence[Array]) -> None:
-    first = values[0].aval.shape
-    for value in values:
-        shape = value.aval.shape
-        if shape != first and shape and first:
-            check_broadcast(what, values)
-            return
+def _check_fit(what: str, given: Sequence[Array], values: Sequence[Array]) -> None:
+    """Name the shapes as they were given, where these do not broadcast."""
+    if values[0] is given[0] and values[-1] is given[-1]:
+        return  # equal ranks: the operation itself checks
+    broadcast_shapes(*[x.aval.shape for x in given], what=what)
 
 
 def same_shape(*xs: Array) -> list[Array]:
@@ -230,8 +250,3 @@ def broadcast_array(x: Array, shape: tuple[int, ...]) -> Array:
         return x
     rank = len(shape)
     return broadcast_in_dim(x, shape, tuple(range(rank - len(own), rank)))
-
-
-def staged() -> bool:
-    """Whether a transformation is under way, so that operations are not computed at once."""
-    return state.trace.parent is not None

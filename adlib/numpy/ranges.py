@@ -22,6 +22,7 @@ from adlib.numpy.promotion import (
     promote_dtypes_inexact,
     promote_inexact,
 )
+from adlib.numpy.ufuncs_math import log10
 
 
 def _concrete_number(x: Any, what: str, name: str) -> Any:
@@ -171,12 +172,13 @@ def geomspace(
     start, stop = (convert(v, v.aval.dtype) for v in promote_dtypes_inexact("geomspace", start, stop))
     shape = broadcast_shapes(start.aval.shape, stop.aval.shape)
     start, stop = (broadcast_array(v, shape) for v in (start, stop))
-    log_ratio = lax.log(lax.div(stop, start))
-    zero = lax.full_like(log_ratio, 0)
-    out = lax.exp(linspace(zero, log_ratio, num, endpoint=endpoint, axis=0))
+    # powers of ten, which are exact where users most expect them to be
+    exponent = log10(lax.div(stop, start))
+    zero = lax.full_like(exponent, 0)
+    out = logspace(zero, exponent, num, endpoint=endpoint)
     out = lax.mul(out, lax.expand_dims(start, (0,)))
     if endpoint and num > 1:
-        # the rounding of exp and log must not move the end
+        # the rounding of powers and logarithms must not move the end
         out = lax.concatenate([lax.slice_in_dim(out, 0, num - 1), lax.expand_dims(stop, (0,))], 0)
     if axis not in (0, -out.aval.ndim):
         order = list(range(1, out.aval.ndim))

@@ -149,6 +149,8 @@ def var(
     work = _computed_in(x.aval.dtype)
     x = convert(x, work)
     axes = axes_of(axis, x.aval.ndim)
+    if where is not None:
+        x = masked(x, where, 0)  # what does not count must not reach the derivative either
     if mean is None:
         centre = sum(x, axis=axes, keepdims=True, where=where)
         centre = lax.div(centre, _count(x, axes, where, work, True))

@@ -164,7 +164,7 @@ def floor_divide(x: Any, y: Any, /) -> Array:
     x, y = promote("floor_divide", x, y)
     kind = dtypes.kind(x.aval.dtype)
     if kind == "b":
-        x, y = (convert(v, np.dtype(np.int8)) for v in (x, y))
+        x, y = (convert(v, dtypes.canonicalize_dtype(np.int64)) for v in (x, y))
         kind = "i"
     if kind == "u":
         return lax.div(x, y)
@@ -204,7 +204,7 @@ def remainder(x: Any, y: Any, /) -> Array:
     x, y = promote("remainder", x, y)
     kind = dtypes.kind(x.aval.dtype)
     if kind == "b":
-        x, y = (convert(v, np.dtype(np.int8)) for v in (x, y))
+        x, y = (convert(v, dtypes.canonicalize_dtype(np.int64)) for v in (x, y))
     elif kind == "c":
         raise TypeError(f"remainder does not support complex values.{here()}")
     zero, one = _zeros_and(x)

@@ -14,6 +14,7 @@ from adlib.control.custom_jvp import custom_jvp
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.numpy.makers import float_binary, float_unary
+from adlib.ops.reshaping import zeros as no_tangent
 from adlib.numpy.promotion import (
     broadcast_array,
     convert,
@@ -373,7 +374,7 @@ def _frexp_jvp(primals: Any, tangents: Any) -> Any:
     (x,), (t,) = primals, tangents
     mantissa, exponent = _frexp(x)
     down = lax.pow(lax.full_like(x, 2), lax.neg(exponent))
-    return (mantissa, exponent), (lax.mul(t, down), lax.zeros_like_tangent(exponent))
+    return (mantissa, exponent), (lax.mul(t, down), no_tangent(exponent.aval.to_tangent_aval()))
 
 
 def frexp(x: Any, /) -> tuple[Array, Array]:

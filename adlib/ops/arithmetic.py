@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.avals import ShapedArray, is_undefined_primal
+from adlib.core.avals import is_undefined_primal
 from adlib.core.primitive import Sample
 from adlib.ops.constructors import elementwise, unbroadcast
 from adlib.ops.operands import normal, operands, uniform
@@ -155,17 +156,29 @@ integer_pow_p = elementwise(
 
 def integer_pow_derivative(x: Any, y: int) -> Any:
     if y == 0:
-        return mul(x, full_like(x, 0))
+        return full_like(x, 0)
     if y == 2:
         return mul(full_like(x, 2), x)
     return full_like(x, 1) if y == 1 else mul(full_like(x, y), integer_pow(x, y - 1))
 
 
 def integer_pow(x: Any, y: int) -> Any:
-    """``x ** y`` for a Python integer ``y``, by repeated squaring."""
+    """``x ** y`` for a Python integer ``y``, by repeated squaring.
+
+    Raises TypeError for a negative power of integers, which would not be integers.
+
+    >>> from adlib import lax
+    >>> lax.integer_pow(2.0, 3)
+    Array(8., dtype=float32, weak_type=True)
+    """
     (x,) = operands("integer_pow", x)
     if y == 1:
         return x
+    if y < 0 and dtypes.is_integer(x.aval.dtype):
+        raise TypeError(
+            f"Integers cannot be raised to negative powers: integer_pow of an array of type "
+            f"{x.aval.str_short()} with y={y}.{here()}\n  Repair: convert it to floats first."
+        )
     return integer_pow_p.bind(x, y=int(y))
 
 

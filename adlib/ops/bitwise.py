@@ -79,11 +79,19 @@ shift_left_p = elementwise(
     "shift_left", _shift(_left), None, kinds="iu", arity=2, samples=_shift_samples
 )
 shift_right_arithmetic_p = elementwise(
-    "shift_right_arithmetic", _shift(_right_arithmetic), None, kinds="iu", arity=2,
+    "shift_right_arithmetic",
+    _shift(_right_arithmetic),
+    None,
+    kinds="iu",
+    arity=2,
     samples=_shift_samples,
 )
 shift_right_logical_p = elementwise(
-    "shift_right_logical", _shift(_right_logical), None, kinds="iu", arity=2,
+    "shift_right_logical",
+    _shift(_right_logical),
+    None,
+    kinds="iu",
+    arity=2,
     samples=_shift_samples,
 )
 

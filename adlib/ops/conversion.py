@@ -94,7 +94,7 @@ def _to(dtype: Any, weak: bool = False) -> dict[str, Any]:
     return dict(new_dtype=np.dtype(dtype), weak_type=weak)
 
 
-convert_element_type_p = define_primitive(
+convert_element_type_p: Primitive = define_primitive(
     "convert_element_type",
     shape=_convert_shape,
     kernel=_convert_kernel,
@@ -187,7 +187,7 @@ def _bitcast_batch(
     return bitcast_convert_type_p.bind(x, new_dtype=new_dtype), 0
 
 
-bitcast_convert_type_p = define_primitive(
+bitcast_convert_type_p: Primitive = define_primitive(
     "bitcast_convert_type",
     shape=_bitcast_shape,
     impl=_bitcast_impl,
@@ -249,19 +249,32 @@ def _zero(x: Any) -> Any:
     return full_like(x, 0)
 
 
-real_p = elementwise(
-    "real", lambda xp, x: xp.array(x.real), [lambda t, ans, x: real_p.bind(t)],
-    kinds="c", result=dtypes.real_of, transpose=_real_transpose,
+real_p: Primitive = elementwise(
+    "real",
+    lambda xp, x: xp.array(x.real),
+    [lambda t, ans, x: real_p.bind(t)],
+    kinds="c",
+    result=dtypes.real_of,
+    transpose=_real_transpose,
 )
-imag_p = elementwise(
-    "imag", lambda xp, x: xp.array(x.imag), [lambda t, ans, x: imag_p.bind(t)],
-    kinds="c", result=dtypes.real_of, transpose=_imag_transpose,
+imag_p: Primitive = elementwise(
+    "imag",
+    lambda xp, x: xp.array(x.imag),
+    [lambda t, ans, x: imag_p.bind(t)],
+    kinds="c",
+    result=dtypes.real_of,
+    transpose=_imag_transpose,
 )
-complex_p = elementwise(
-    "complex", join_parts,
-    [lambda t, ans, x, y: complex_p.bind(t, _zero(t)),
-     lambda t, ans, x, y: complex_p.bind(_zero(t), t)],
-    result=dtypes.complex_of, kinds="f", transpose=_complex_transpose,
+complex_p: Primitive = elementwise(
+    "complex",
+    join_parts,
+    [
+        lambda t, ans, x, y: complex_p.bind(t, _zero(t)),
+        lambda t, ans, x, y: complex_p.bind(_zero(t), t),
+    ],
+    result=dtypes.complex_of,
+    kinds="f",
+    transpose=_complex_transpose,
 )
 
 
@@ -290,10 +303,12 @@ def _conj_transpose(ct: Any, x: Any, *, input_dtype: Any) -> tuple[Any]:
     return (real_p.bind(ct),)
 
 
-conj_p = elementwise(
-    "conj", _conj_kernel,
+conj_p: Primitive = elementwise(
+    "conj",
+    _conj_kernel,
     [lambda t, ans, x, **params: conj_p.bind(t, **params)],
-    result=dtypes.complex_of, transpose=_conj_transpose,
+    result=dtypes.complex_of,
+    transpose=_conj_transpose,
     samples=lambda: [
         Sample((normal(2, 3, dtype=np.complex64),), dict(input_dtype=np.dtype(np.complex64))),
         Sample((normal(2, 3),), dict(input_dtype=np.dtype(np.float32)), "from-real"),
@@ -310,9 +325,7 @@ def conj(x: Any) -> Any:
 # ----------------------------------------------------------- reduce_precision
 
 
-def _reduce_precision_kernel(
-    xp: Any, x: Any, *, exponent_bits: int, mantissa_bits: int
-) -> Any:
+def _reduce_precision_kernel(xp: Any, x: Any, *, exponent_bits: int, mantissa_bits: int) -> Any:
     if dtypes.is_complex(x.dtype):
         parts = [
             _reduce_precision_kernel(
@@ -346,7 +359,7 @@ def _reduce_precision_transpose(ct: Any, x: Any, **params: Any) -> tuple[Any]:
     return (reduce_precision_p.bind(ct, **params),)
 
 
-reduce_precision_p = elementwise(
+reduce_precision_p: Primitive = elementwise(
     "reduce_precision",
     _reduce_precision_kernel,
     [lambda t, ans, x, **params: reduce_precision_p.bind(t, **params)],
@@ -355,8 +368,11 @@ reduce_precision_p = elementwise(
         Sample((normal(2, 3),), dict(exponent_bits=8, mantissa_bits=23), "float32"),
         Sample((normal(2, 3),), dict(exponent_bits=5, mantissa_bits=10), "float16"),
         Sample((normal(3, dtype=np.complex64),), dict(exponent_bits=8, mantissa_bits=7), "complex"),
-        Sample((np.array([1e-9, 7e4, np.inf, np.nan, -0.0], np.float32),),
-               dict(exponent_bits=5, mantissa_bits=10), "special"),
+        Sample(
+            (np.array([1e-9, 7e4, np.inf, np.nan, -0.0], np.float32),),
+            dict(exponent_bits=5, mantissa_bits=10),
+            "special",
+        ),
     ],
 )
 
@@ -375,7 +391,7 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
 # ------------------------------------------------- values passed on, and cut off
 
 
-stop_gradient_p = define_primitive(
+stop_gradient_p: Primitive = define_primitive(
     "stop_gradient",
     shape=lambda x: x,
     impl=lambda xp, x: x,
@@ -405,7 +421,7 @@ def _copy_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any
     return ans, Zero.like(ans) if type(t) is Zero else copy_p.bind(t)
 
 
-copy_p = define_primitive(
+copy_p: Primitive = define_primitive(
     "copy",
     shape=lambda x: x,
     impl=lambda xp, x: xp.array(x),
@@ -434,7 +450,7 @@ def _barrier_transpose(cts: Sequence[Any], *args: Any) -> list[Any]:
     return [ct if type(ct) is Zero else next(passed) for ct in cts]
 
 
-optimization_barrier_p = define_primitive(
+optimization_barrier_p: Primitive = define_primitive(
     "optimization_barrier",
     shape=lambda *xs: list(xs),
     impl=lambda xp, *xs: list(xs),

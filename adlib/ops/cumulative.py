@@ -51,9 +51,7 @@ def _accumulate_kernel(function: str, xp: Any, axis: int, reverse: bool) -> Call
     return run
 
 
-def _shape(
-    name: str, kinds: str, x: ShapedArray, *, axis: int, reverse: bool
-) -> ShapedArray:
+def _shape(name: str, kinds: str, x: ShapedArray, *, axis: int, reverse: bool) -> ShapedArray:
     check_dtypes(name, (x,), kinds)
     if not 0 <= axis < x.ndim:
         raise ValueError(
@@ -63,14 +61,23 @@ def _shape(
 
 
 def _batch(
-    primitive: Primitive, axis_data: Any, args: Sequence[Any], dims: Sequence[Any],
-    *, axis: int, reverse: bool,
+    primitive: Primitive,
+    axis_data: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    axis: int,
+    reverse: bool,
 ) -> tuple[Any, int]:
     (d,) = dims
     return primitive.bind(args[0], axis=axis + (axis >= d), reverse=reverse), d
 
 
 # -------------------------------------------------------------- doubling steps
+
+
+def _moved(config: Any, y: Any, fill: Any) -> Any:
+    return pad(y, full_like(y, fill), config)
 
 
 def _shifts(x: Any, axis: int, reverse: bool) -> Iterator[Callable[[Any, Any], Any]]:
@@ -80,7 +87,7 @@ def _shifts(x: Any, axis: int, reverse: bool) -> Iterator[Callable[[Any, Any], A
         low, high = (-distance, distance) if reverse else (distance, -distance)
         config = [(0, 0, 0)] * x.aval.ndim
         config[axis] = (low, high, 0)
-        yield lambda y, fill, config=config: pad(y, full_like(y, fill), config)
+        yield partial(_moved, config)
         distance *= 2
 
 
@@ -128,7 +135,10 @@ def _logsumexp_tangent(x: Any, t: Any, axis: int, reverse: bool) -> Any:
 
 
 def _cumulative(
-    name: str, function: str, kinds: str, tangent: Callable[..., Any] | None,
+    name: str,
+    function: str,
+    kinds: str,
+    tangent: Callable[..., Any] | None,
     samples: Callable[[], list[Sample]],
 ) -> Primitive:
     primitive = define_primitive(
@@ -176,11 +186,17 @@ cumsum_p.transpose = lambda ct, x, *, axis, reverse: (
 )
 cumprod_p = _cumulative("cumprod", "multiply", "iufc", _prod_tangent, _samples("i", "c"))
 cummax_p = _cumulative(
-    "cummax", "maximum", "biuf", partial(_extremum_tangent, selection.max, reductions.lowest),
+    "cummax",
+    "maximum",
+    "biuf",
+    partial(_extremum_tangent, selection.max, reductions.lowest),
     _samples("i"),
 )
 cummin_p = _cumulative(
-    "cummin", "minimum", "biuf", partial(_extremum_tangent, selection.min, reductions.highest),
+    "cummin",
+    "minimum",
+    "biuf",
+    partial(_extremum_tangent, selection.min, reductions.highest),
     _samples("i"),
 )
 cumlogsumexp_p = _cumulative("cumlogsumexp", "logaddexp", "f", _logsumexp_tangent, _samples())

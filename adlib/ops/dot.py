@@ -204,13 +204,13 @@ def _dot_kernel(
         nonlocal prepared
         if prepared is None:
             product = _product(xp, dimension_numbers, lhs.shape, rhs.shape)
-            prepared = _with_dtypes(product, lhs.dtype, rhs.dtype, preferred_element_type)
+            prepared = with_dtypes(product, lhs.dtype, rhs.dtype, preferred_element_type)
         return prepared(lhs, rhs)
 
     return contract
 
 
-def _with_dtypes(product: _Kernel, left: Any, right: Any, preferred: Any) -> _Kernel:
+def with_dtypes(product: _Kernel, left: Any, right: Any, preferred: Any) -> _Kernel:
     """The product computed in a dtype that loses nothing, and returned in the wanted one."""
     if left == right and preferred in (None, left) and left not in _WORK_IN_FLOAT32:
         return product

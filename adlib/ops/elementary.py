@@ -45,7 +45,9 @@ def in_float32(function: Any) -> Any:
 # ---------------------------------------------------------------------- roots
 
 sqrt_p = elementwise(
-    "sqrt", "sqrt", [lambda t, ans, x: mul(t, div(full_like(x, 0.5), ans))],
+    "sqrt",
+    "sqrt",
+    [lambda t, ans, x: mul(t, div(full_like(x, 0.5), ans))],
     samples=positive_and_complex,
 )
 
@@ -56,7 +58,8 @@ def sqrt(x: Any) -> Any:
 
 
 rsqrt_p = elementwise(
-    "rsqrt", in_float32(lambda xp, x: xp.reciprocal(xp.sqrt(x))),
+    "rsqrt",
+    in_float32(lambda xp, x: xp.reciprocal(xp.sqrt(x))),
     [lambda t, ans, x: mul(t, mul(full_like(x, -0.5), div(ans, x)))],
     samples=positive_and_complex,
 )
@@ -68,8 +71,10 @@ def rsqrt(x: Any) -> Any:
 
 
 cbrt_p = elementwise(
-    "cbrt", "cbrt",
-    [lambda t, ans, x: mul(t, mul(full_like(x, 1 / 3), integer_pow(ans, -2)))], kinds="f",
+    "cbrt",
+    "cbrt",
+    [lambda t, ans, x: mul(t, mul(full_like(x, 1 / 3), integer_pow(ans, -2)))],
+    kinds="f",
 )
 
 
@@ -191,7 +196,9 @@ def expm1(x: Any) -> Any:
 
 
 log1p_p = elementwise(
-    "log1p", "log1p", [lambda t, ans, x: div(t, add(x, full_like(x, 1)))],
+    "log1p",
+    "log1p",
+    [lambda t, ans, x: div(t, add(x, full_like(x, 1)))],
     samples=positive_and_complex,
 )
 
@@ -211,7 +218,8 @@ def _logistic_kernel(xp: Any, x: Any) -> Any:
 
 
 logistic_p = elementwise(
-    "logistic", in_float32(_logistic_kernel),
+    "logistic",
+    in_float32(_logistic_kernel),
     [lambda t, ans, x: mul(t, mul(ans, sub(full_like(ans, 1), ans)))],
 )
 

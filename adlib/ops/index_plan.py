@@ -272,6 +272,8 @@ class Plan:
         fixed = self.fixed
         if type(fixed) is not int:
             total = total + xp.asarray(fixed)
+        if np.shape(total) == self.addresses_shape:
+            return total
         return xp.broadcast_to(xp.asarray(total), self.addresses_shape)
 
     def window(self, indices: Any) -> tuple[tuple[slice, ...], bool]:

@@ -93,8 +93,11 @@ def _extremum_kernel(
 
 
 def _extremum_jvp(
-    primitive: Primitive, primals: Sequence[Any], tangents: Sequence[Any],
-    *, axes: tuple[int, ...],
+    primitive: Primitive,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    axes: tuple[int, ...],
 ) -> tuple[Any, Any]:
     (x,), (t,) = primals, tangents
     ans = primitive.bind(x, axes=axes)
@@ -120,11 +123,17 @@ def _extremum_samples() -> list[Sample]:
 
 
 reduce_max_p = reduction(
-    "reduce_max", partial(_extremum_kernel, "maximum", lowest), _extremum_jvp, "biufc",
+    "reduce_max",
+    partial(_extremum_kernel, "maximum", lowest),
+    _extremum_jvp,
+    "biufc",
     _extremum_samples,
 )
 reduce_min_p = reduction(
-    "reduce_min", partial(_extremum_kernel, "minimum", highest), _extremum_jvp, "biufc",
+    "reduce_min",
+    partial(_extremum_kernel, "minimum", highest),
+    _extremum_jvp,
+    "biufc",
     _extremum_samples,
 )
 
@@ -185,8 +194,11 @@ def _products_of_others(x: Any) -> Any:
 
 
 def _prod_jvp(
-    primitive: Primitive, primals: Sequence[Any], tangents: Sequence[Any],
-    *, axes: tuple[int, ...],
+    primitive: Primitive,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    axes: tuple[int, ...],
 ) -> tuple[Any, Any]:
     (x,), (t,) = primals, tangents
     ans = primitive.bind(x, axes=axes)
@@ -202,7 +214,10 @@ def _prod_jvp(
 
 
 reduce_prod_p = reduction(
-    "reduce_prod", _prod_kernel, _prod_jvp, "biufc",
+    "reduce_prod",
+    _prod_kernel,
+    _prod_jvp,
+    "biufc",
     samples=lambda: [
         Sample((normal(2, 3),), dict(axes=(1,))),
         Sample((normal(2, 3, 2),), dict(axes=(2, 0)), "two-axes"),
@@ -302,14 +317,20 @@ def _index_primitive(name: str) -> Primitive:
         return xp.asarray(getattr(xp, name)(x, axis=axes[0])).astype(index_dtype)
 
     primitive = define_primitive(
-        name, shape=shape, impl=impl,
+        name,
+        shape=shape,
+        impl=impl,
         samples=lambda: [
             Sample((normal(2, 3),), dict(axes=(1,), index_dtype=np.dtype(np.int32))),
             Sample((normal(2, 3, 2),), dict(axes=(0,), index_dtype=np.dtype(np.int32)), "first"),
-            Sample((normal(4, dtype=np.int32),), dict(axes=(0,), index_dtype=np.dtype(np.uint8)),
-                   "int"),
-            Sample((normal(4, dtype=dtypes.bfloat16),),
-                   dict(axes=(0,), index_dtype=np.dtype(np.int32)), "bfloat16"),
+            Sample(
+                (normal(4, dtype=np.int32),), dict(axes=(0,), index_dtype=np.dtype(np.uint8)), "int"
+            ),
+            Sample(
+                (normal(4, dtype=dtypes.bfloat16),),
+                dict(axes=(0,), index_dtype=np.dtype(np.int32)),
+                "bfloat16",
+            ),
         ],
     )
     primitive.jvp = partial(_no_jvp, primitive)

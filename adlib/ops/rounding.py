@@ -10,9 +10,9 @@ import numpy as np
 from adlib.core import dtypes
 from adlib.core.avals import Zero
 from adlib.core.primitive import Absent, Sample
-from adlib.ops.arithmetic import div, eq, mul, neg, sub
+from adlib.ops.arithmetic import div, eq, mul, neg
 from adlib.ops.constructors import elementwise
-from adlib.ops.conversion import conj, convert, real, real_p
+from adlib.ops.conversion import conj, convert, imag, real
 from adlib.ops.operands import normal, operands, uniform
 from adlib.ops.reshaping import full_like
 from adlib.ops.selection import select_n_p
@@ -32,9 +32,7 @@ def _abs_derivative(t: Any, ans: Any, x: Any) -> Any:
     return mul(t, sign(x))
 
 
-abs_p = elementwise(
-    "abs", "absolute", [_abs_derivative], kinds="iufc", result=dtypes.real_of
-)
+abs_p = elementwise("abs", "absolute", [_abs_derivative], kinds="iufc", result=dtypes.real_of)
 
 
 def abs(x: Any) -> Any:
@@ -59,9 +57,10 @@ def _sign_kernel(xp: Any, x: Any) -> Any:
 def _sign_derivative(t: Any, ans: Any, x: Any) -> Any:
     if not dtypes.is_complex(x.aval.dtype):
         return Zero.like(ans)
-    # of z / |z|: the part of t that is orthogonal to z, over |z|
-    along = convert(real_p.bind(mul(conj(ans), t)), x.aval.dtype)
-    return _unit(sub(t, mul(ans, along)), abs(x))
+    # of z / |z|: the part of t that is orthogonal to z, over |z|; that is i z/|z| times
+    # Im(conj(z/|z|) t) / |z|, which vanishes at 0 like the function itself
+    across = imag(mul(conj(ans), t))
+    return mul(mul(ans, full_like(ans, 1j)), convert(_unit(across, abs(x)), x.aval.dtype))
 
 
 sign_p = elementwise("sign", _sign_kernel, [_sign_derivative], kinds="iufc")
@@ -106,12 +105,18 @@ def _round_kernel(xp: Any, x: Any, *, rounding_method: int) -> Any:
 
 
 round_p = elementwise(
-    "round", _round_kernel, None, kinds="f",
+    "round",
+    _round_kernel,
+    None,
+    kinds="f",
     samples=lambda: [
         Sample((uniform(2, 3, low=-3, high=3),), dict(rounding_method=0)),
         Sample((uniform(2, 3, low=-3, high=3),), dict(rounding_method=1), "even"),
-        Sample((uniform(3, low=-3, high=3, dtype=dtypes.bfloat16),), dict(rounding_method=0),
-               "bfloat16"),
+        Sample(
+            (uniform(3, low=-3, high=3, dtype=dtypes.bfloat16),),
+            dict(rounding_method=0),
+            "bfloat16",
+        ),
     ],
 )
 
@@ -140,12 +145,17 @@ def _rem_divisor(t: Any, ans: Any, x: Any, y: Any) -> Any:
 
 
 rem_p = elementwise(
-    "rem", _rem_kernel, [lambda t, ans, x, y: t, _rem_divisor], kinds="iuf",
+    "rem",
+    _rem_kernel,
+    [lambda t, ans, x, y: t, _rem_divisor],
+    kinds="iuf",
     samples=lambda: [
         Sample((normal(2, 3), uniform(2, 3))),
         Sample((normal(2, 3), uniform(1, 3)), name="broadcast"),
-        Sample((np.array([7, -7, 7, -7, 5], np.int32), np.array([3, 3, -3, -1, 0], np.int32)),
-               name="int"),
+        Sample(
+            (np.array([7, -7, 7, -7, 5], np.int32), np.array([3, 3, -3, -1, 0], np.int32)),
+            name="int",
+        ),
         Sample((normal(3, dtype=np.uint8), np.array([3, 2, 5], np.uint8)), name="unsigned"),
     ],
 )
@@ -162,8 +172,10 @@ def rem(x: Any, y: Any) -> Any:
 
 
 nextafter_p = elementwise("nextafter", "nextafter", None, kinds="f", arity=2)
-nextafter_p.jvp = Absent("Differentiation rule for 'nextafter' not implemented: it steps from "
-                         "one floating-point number to another")
+nextafter_p.jvp = Absent(
+    "Differentiation rule for 'nextafter' not implemented: it steps from "
+    "one floating-point number to another"
+)
 
 
 def nextafter(x: Any, y: Any) -> Any:
@@ -172,9 +184,15 @@ def nextafter(x: Any, y: Any) -> Any:
 
 
 is_finite_p = elementwise(
-    "is_finite", "isfinite", None, kinds="f", result=lambda dtype: np.dtype(bool),
-    samples=lambda: [Sample((np.array([1, np.nan, np.inf, -np.inf], np.float32),)),
-                     Sample((normal(2, 3),), name="finite")],
+    "is_finite",
+    "isfinite",
+    None,
+    kinds="f",
+    result=lambda dtype: np.dtype(bool),
+    samples=lambda: [
+        Sample((np.array([1, np.nan, np.inf, -np.inf], np.float32),)),
+        Sample((normal(2, 3),), name="finite"),
+    ],
 )
 
 

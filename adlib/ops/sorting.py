@@ -91,7 +91,7 @@ def _sort_jvp(
         outs = sort_p.bind(*primals, **params)
         return outs, [Zero.like(o) for o in outs]
     # positions are sorted along: they say where each tangent goes
-    positions = broadcasted_iota(np.int32, primals[0].aval.shape, dimension)
+    positions = broadcasted_iota(np.uint32, primals[0].aval.shape, dimension)
     *outs, order = sort_p.bind(*primals, positions, **params)
     moved = [
         Zero.like(o) if type(t) is Zero else take_along(t, order, dimension)

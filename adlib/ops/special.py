@@ -47,12 +47,18 @@ def _gauss(x: Any, scale: float) -> Any:
 
 
 erf_p = elementwise(
-    "erf", named("erf"), [lambda t, ans, x: mul(t, _gauss(x, _TWO_OVER_ROOT_PI))],
-    kinds="f", samples=real_samples(-2, 2),
+    "erf",
+    named("erf"),
+    [lambda t, ans, x: mul(t, _gauss(x, _TWO_OVER_ROOT_PI))],
+    kinds="f",
+    samples=real_samples(-2, 2),
 )
 erfc_p = elementwise(
-    "erfc", named("erfc"), [lambda t, ans, x: mul(t, _gauss(x, -_TWO_OVER_ROOT_PI))],
-    kinds="f", samples=real_samples(-2, 2),
+    "erfc",
+    named("erfc"),
+    [lambda t, ans, x: mul(t, _gauss(x, -_TWO_OVER_ROOT_PI))],
+    kinds="f",
+    samples=real_samples(-2, 2),
 )
 
 
@@ -69,10 +75,28 @@ def erfc(x: Any) -> Any:
 # Giles, "Approximating the erfinv function", GPU Computing Gems 2 (2010), table of the single
 # precision coefficients: for w = -log(1 - x*x) below 5 in powers of w - 2.5, above in powers
 # of sqrt(w) - 3; highest power first.
-_CENTRAL = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-            -0.00125372503, -0.00417768164, 0.246640727, 1.50140941)
-_TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-         -0.0076224613, 0.00943887047, 1.00167406, 2.83297682)
+_CENTRAL = (
+    2.81022636e-08,
+    3.43273939e-07,
+    -3.5233877e-06,
+    -4.39150654e-06,
+    0.00021858087,
+    -0.00125372503,
+    -0.00417768164,
+    0.246640727,
+    1.50140941,
+)
+_TAIL = (
+    -0.000200214257,
+    0.000100950558,
+    0.00134934322,
+    -0.00367342844,
+    0.00573950773,
+    -0.0076224613,
+    0.00943887047,
+    1.00167406,
+    2.83297682,
+)
 
 
 def _erf_inv_kernel(xp: Any, x: Any) -> Any:
@@ -88,9 +112,11 @@ def _erf_inv_kernel(xp: Any, x: Any) -> Any:
 
 
 erf_inv_p = elementwise(
-    "erf_inv", in_float32(_erf_inv_kernel),
+    "erf_inv",
+    in_float32(_erf_inv_kernel),
     [lambda t, ans, x: mul(t, mul(full_like(x, float(np.sqrt(np.pi) / 2)), exp(square(ans))))],
-    kinds="f", samples=real_samples(-0.9, 0.9),
+    kinds="f",
+    samples=real_samples(-0.9, 0.9),
 )
 
 
@@ -137,9 +163,17 @@ def bessel_i1e(x: Any) -> Any:
 
 # ----------------------------------------- gamma, its derivatives, and zeta
 
+
+def _lgamma_kernel(xp: Any, x: Any) -> Any:
+    return xp.where(x == -np.inf, -x, special(xp).gammaln(x))
+
+
 lgamma_p = elementwise(
-    "lgamma", named("gammaln"), [lambda t, ans, x: mul(t, digamma(x))],
-    kinds="f", samples=real_samples(0.3, 3),
+    "lgamma",
+    in_float32(_lgamma_kernel),
+    [lambda t, ans, x: mul(t, digamma(x))],
+    kinds="f",
+    samples=real_samples(0.3, 3),
 )
 
 
@@ -158,9 +192,11 @@ def _digamma_kernel(xp: Any, x: Any) -> Any:
 
 
 digamma_p = elementwise(
-    "digamma", in_float32(_digamma_kernel),
+    "digamma",
+    in_float32(_digamma_kernel),
     [lambda t, ans, x: mul(t, polygamma(full_like(x, 1), x))],
-    kinds="f", samples=real_samples(0.3, 3),
+    kinds="f",
+    samples=real_samples(0.3, 3),
 )
 
 
@@ -187,7 +223,10 @@ def _zeta_derivative(t: Any, ans: Any, x: Any, q: Any) -> Any:
 
 
 zeta_p = elementwise(
-    "zeta", named("zeta"), [_no_order("zeta"), _zeta_derivative], kinds="f",
+    "zeta",
+    named("zeta"),
+    [_no_order("zeta"), _zeta_derivative],
+    kinds="f",
     samples=lambda: [
         Sample((uniform(2, 3, low=1.5, high=4), uniform(2, 3, low=0.5, high=3))),
         Sample((np.float32(2), uniform(2, 3, low=0.5, high=3)), name="scalar"),
@@ -214,7 +253,8 @@ def _polygamma_kernel(xp: Any, m: Any, x: Any) -> Any:
 
 
 polygamma_p = elementwise(
-    "polygamma", in_float32(_polygamma_kernel),
+    "polygamma",
+    in_float32(_polygamma_kernel),
     [
         _no_order("polygamma"),
         lambda t, ans, m, x: mul(t, polygamma(add(m, full_like(m, 1)), x)),

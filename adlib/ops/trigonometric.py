@@ -32,7 +32,9 @@ def _samples_between(low: float, high: float) -> Any:
 # -------------------------------------------------------------- trigonometric
 
 tan_p = elementwise(
-    "tan", "tan", [lambda t, ans, x: mul(t, add(_one(ans), square(ans)))],
+    "tan",
+    "tan",
+    [lambda t, ans, x: mul(t, add(_one(ans), square(ans)))],
     samples=_samples_between(-1, 1),
 )
 
@@ -43,7 +45,9 @@ def tan(x: Any) -> Any:
 
 
 asin_p = elementwise(
-    "asin", "arcsin", [lambda t, ans, x: mul(t, rsqrt(sub(_one(x), square(x))))],
+    "asin",
+    "arcsin",
+    [lambda t, ans, x: mul(t, rsqrt(sub(_one(x), square(x))))],
     samples=_samples_between(-0.9, 0.9),
 )
 
@@ -54,7 +58,9 @@ def asin(x: Any) -> Any:
 
 
 acos_p = elementwise(
-    "acos", "arccos", [lambda t, ans, x: mul(t, neg(rsqrt(sub(_one(x), square(x)))))],
+    "acos",
+    "arccos",
+    [lambda t, ans, x: mul(t, neg(rsqrt(sub(_one(x), square(x)))))],
     samples=_samples_between(-0.9, 0.9),
 )
 
@@ -65,7 +71,9 @@ def acos(x: Any) -> Any:
 
 
 atan_p = elementwise(
-    "atan", "arctan", [lambda t, ans, x: div(t, add(_one(x), square(x)))],
+    "atan",
+    "arctan",
+    [lambda t, ans, x: div(t, add(_one(x), square(x)))],
 )
 
 
@@ -79,7 +87,8 @@ def _squared_norm(x: Any, y: Any) -> Any:
 
 
 atan2_p = elementwise(
-    "atan2", "arctan2",
+    "atan2",
+    "arctan2",
     [
         lambda t, ans, x, y: mul(t, div(y, _squared_norm(x, y))),
         lambda t, ans, x, y: mul(t, div(neg(x), _squared_norm(x, y))),
@@ -115,7 +124,9 @@ def cosh(x: Any) -> Any:
 
 
 asinh_p = elementwise(
-    "asinh", "arcsinh", [lambda t, ans, x: mul(t, rsqrt(add(square(x), _one(x))))],
+    "asinh",
+    "arcsinh",
+    [lambda t, ans, x: mul(t, rsqrt(add(square(x), _one(x))))],
 )
 
 
@@ -138,7 +149,8 @@ def acosh(x: Any) -> Any:
 
 
 atanh_p = elementwise(
-    "atanh", "arctanh",
+    "atanh",
+    "arctanh",
     [lambda t, ans, x: div(t, mul(add(_one(x), x), sub(_one(x), x)))],
     samples=_samples_between(-0.9, 0.9),
 )

@@ -153,7 +153,8 @@ def _weighted(
     if not replace:
         # the largest of log p plus Gumbel noise are draws without replacement
         scores = _gumbel(key, shape=(count,), dtype=dtype, mode=mode) + jnp.log(weights)
-        return lax.reshape(lax.top_k(scores, math.prod(shape))[1], shape)
+        chosen = lax.top_k(scores, math.prod(shape))[1]
+        return lax.reshape(as_dtype(chosen, dtypes.canonicalize_dtype(np.int64)), shape)
     cumulative = jnp.cumsum(weights)
     zero, one = (jnp.asarray(v, dtype) for v in (0, 1))
     u = _uniform(key, zero, one, shape=shape, dtype=dtype)

@@ -67,8 +67,8 @@ def unit_floats(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
 
 @sampler
 def _uniform(key: Array, minval: Array, maxval: Array, *, shape: Any, dtype: Any) -> Array:
-    low = lax.broadcast_to_rank(as_dtype(minval, dtype), len(shape))
-    high = lax.broadcast_to_rank(as_dtype(maxval, dtype), len(shape))
+    bounds = [as_dtype(minval, dtype), as_dtype(maxval, dtype)]
+    low, high = (lax.broadcast_to_rank(b, len(shape)) for b in bounds)
     floats = unit_floats(key, shape, dtype)
     # rounding must not lead below the lower bound
     return lax.max(low, lax.add(lax.mul(floats, lax.sub(high, low)), low))
@@ -109,8 +109,8 @@ def _randint(key: Array, minval: Array, maxval: Array, *, shape: Any, dtype: Any
     unsigned = np.dtype(f"uint{width}")
     # maxval is excluded: one above the greatest value means that all values are wanted
     above = lax.gt(maxval, scalar(min(info.max, np.iinfo(maxval.aval.dtype).max), maxval.aval.dtype))
-    low = lax.broadcast_to_rank(_clipped(minval, dtype), len(shape))
-    high = lax.broadcast_to_rank(_clipped(maxval, dtype), len(shape))
+    bounds = [_clipped(minval, dtype), _clipped(maxval, dtype)]
+    low, high = (lax.broadcast_to_rank(b, len(shape)) for b in bounds)
     first, second = split_key(key, 2)
     upper, lower = random_bits(first, width, shape), random_bits(second, width, shape)
     span = lax.convert_element_type(lax.sub(high, low), unsigned)
@@ -119,7 +119,7 @@ def _randint(key: Array, minval: Array, maxval: Array, *, shape: Any, dtype: Any
     whole = lax.bitwise_and(above, lax.gt(high, low))
     span = lax.select(whole, lax.add(span, one), span)
     # the two draws are the digits, base 2**width, of one number that is reduced modulo span
-    digit = lax.rem(lax.broadcast(scalar(2 ** (width // 2), unsigned), span.aval.shape), span)
+    digit = lax.rem(scalar(2 ** (width // 2), unsigned), span)
     digit = lax.rem(lax.mul(digit, digit), span)
     offset = lax.rem(lax.add(lax.mul(lax.rem(upper, span), digit), lax.rem(lower, span)), span)
     return lax.add(low, lax.convert_element_type(offset, dtype))

@@ -12,7 +12,7 @@ from typing import Any
 
 from adlib.base.source import register_internal
 
-# So that an equation's line is the user's, not one of this package.
+# So that an equation's line is the user's, not one of this package's.
 register_internal(os.path.dirname(os.path.abspath(__file__)))
 
 _matchers: dict[int, Any] = {}  # of each shell, by id: what unloading takes away again
@@ -20,10 +20,14 @@ _matchers: dict[int, Any] = {}  # of each shell, by id: what unloading takes awa
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics and the completion of their options."""
+    import IPython
+
     from adlib_kernel.completion import option_matcher
     from adlib_kernel.magics import AutodiffMagics
 
     unload_ipython_extension(shell)
+    # a magic's line runs below frames of IPython's own, which are nobody's code to mend
+    register_internal(os.path.dirname(os.path.abspath(IPython.__file__)))
     shell.register_magics(AutodiffMagics(shell))
     matcher = option_matcher(
         {

@@ -66,7 +66,7 @@ class AutodiffMagics(Magics):
     @argument("--check", action="store_true", help="compare with central finite differences")
     @_output
     @_help
-    @argument("rest", nargs="...", metavar="names", help="variables to differentiate by")
+    @argument("names", nargs="*", help="variables to differentiate with respect to")
     @_explains_itself
     def grad(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
         """Differentiate a cell's last expression with respect to variables.
@@ -85,7 +85,7 @@ class AutodiffMagics(Magics):
         filename = compiler.cache(shown, number, shown)
         return gradient_of_cell(
             self.shell.transform_cell(cell),
-            rest.split(),
+            parsed.names,
             self._namespace(local_ns),
             check=parsed.check,
             filename=filename,

@@ -14,9 +14,9 @@ from IPython.core.error import UsageError
 def parse(magic: Callable[..., Any], line: str) -> tuple[argparse.Namespace, str]:
     """The options of a magic made with ``magic_arguments``, and the raw text after them.
 
-    The magic's parser has one positional argument, ``rest`` with ``nargs="..."``. Splitting an
-    expression at blanks and joining it again would change its literals, so the text after the
-    options is a slice of the line.
+    A magic that takes an expression has one positional argument, ``rest`` with ``nargs="..."``.
+    Splitting an expression at blanks and joining it again would change its literals, so the text
+    after the options is a slice of the line.
 
     Raises:
       UsageError: an option that there is not, or one without its value; with what was
@@ -28,7 +28,7 @@ def parse(magic: Callable[..., Any], line: str) -> tuple[argparse.Namespace, str
         options = parser.parse_args([word.group() for word in words])
     except UsageError as error:
         raise UsageError(_explained(str(error), magic)) from None
-    count = len(options.rest)
+    count = len(getattr(options, "rest", ()))
     rest = line[words[len(words) - count].start() :].rstrip() if count else ""
     return options, rest
 

@@ -78,7 +78,7 @@ def test_errors_in_a_cell_name_its_line(shell):
         ("%%grad x x\nx * x", "x is named twice; once is enough."),
         ("%%grad x\nz = x * x", "this one is a statement: z = x * x. Add a last line: z"),
         ("%%grad x\nx = 3.0\nx * x", "line 2 gives x a new value"),
-        ("%%grad x\n", "the expression to differentiate; this cell is empty."),
+        ("%%grad x\n# nothing", "the expression to differentiate; this cell is empty."),
         ("%%grad x --chek\nx", "there is no option --chek. Did you mean --check?"),
         ("%%grad x -o 1g\nx", "'1g' is not a name"),
     ],
@@ -106,7 +106,7 @@ def test_jaxpr_of_a_transformed_function_with_spaces_and_negative_numbers(shell)
 
 def test_jaxpr_leaves_literals_and_braces_as_typed(shell):
     shell.run("def g(d, text):\n    assert text == 'a  {x}  b'\n    return d['k'] * 2.0")
-    assert "mul" in repr(shell.run("%jaxpr g({'k': x}, 'a  {x}  b')")) or True
+    assert "mul b 2.0" in repr(shell.run("%jaxpr g({'k': x}, 'a  {x}  b')")).replace(" a ", " b ")
 
 
 def test_jaxpr_shows_one_part_on_request(shell):

@@ -194,8 +194,10 @@ def check_staged(case: Case) -> None:
 
 
 def _stepped(args: Sequence[Array], vs: Sequence[Array], h: float) -> list[Array]:
-    return [array(x._value + (h * np.asarray(v._value)).astype(x.dtype))
-            for x, v in zip(args, vs, strict=True)]
+    return [
+        array(x._value + (h * np.asarray(v._value)).astype(x.dtype))
+        for x, v in zip(args, vs, strict=True)
+    ]
 
 
 def finite_difference(
@@ -231,17 +233,13 @@ def check_native_jvp(case: Case, wide: Case) -> None:
     """The pushforward in the sample's own dtypes against that in double precision."""
     if not case.places:
         return
-    wide.args = [
-        array(numpy(a)) if dtypes.is_inexact(a.dtype) else a for a in case.args
-    ]
+    wide.args = [array(numpy(a)) if dtypes.is_inexact(a.dtype) else a for a in case.args]
     wide.places = case.places
     args = case.moving(case.places)
     vs = case.directions(args)
     outs, tangents = jvp_flat(case.function(case.places), args, vs)
     wide_vs = [array(numpy(v)) for v in vs]
-    exact, exact_tangents = jvp_flat(
-        wide.function(case.places), wide.moving(case.places), wide_vs
-    )
+    exact, exact_tangents = jvp_flat(wide.function(case.places), wide.moving(case.places), wide_vs)
     small = min(a.dtype.itemsize for a in (*args, *outs))
     rtol = 1e-3 if small >= 4 else 1e-1
     for o, t, e, et in zip(outs, tangents, exact, exact_tangents, strict=True):
@@ -339,8 +337,10 @@ def check_batch(case: Case) -> None:
     several = [[case.make(a) for a in case.sample.args] for _ in range(BATCH)]
     for dims in placements([a.ndim for a in case.args]):
         rows = [
-            [a if d is not None else first for a, first, d in zip(row, several[0], dims,
-                                                                   strict=True)]
+            [
+                a if d is not None else first
+                for a, first, d in zip(row, several[0], dims, strict=True)
+            ]
             for row in several
         ]
         looped = [case(*row) for row in rows]

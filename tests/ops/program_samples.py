@@ -61,9 +61,7 @@ def _own_jvp(x, y):
 @_own_jvp.defjvp
 def _own_jvp_rule(primals, tangents):
     (x, y), (tx, ty) = primals, tangents
-    return _own_jvp(x, y), lax.add(
-        lax.mul(tx, lax.mul(lax.cos(x), y)), lax.mul(lax.sin(x), ty)
-    )
+    return _own_jvp(x, y), lax.add(lax.mul(tx, lax.mul(lax.cos(x), y)), lax.mul(lax.sin(x), ty))
 
 
 @adlib.custom_vjp
@@ -81,9 +79,13 @@ def _branches(x: Any, y: Any) -> Any:
     index = lax.convert_element_type(lax.gt(lax.reduce_sum(x, (0,)), -100.0), np.int32)
     return lax.switch(
         index,
-        [lambda x, y: (x, y), lambda x, y: (lax.mul(lax.sin(x), y), lax.exp(y)),
-         lambda x, y: (lax.mul(x, x), x)],
-        x, y,
+        [
+            lambda x, y: (x, y),
+            lambda x, y: (lax.mul(lax.sin(x), y), lax.exp(y)),
+            lambda x, y: (lax.mul(x, x), x),
+        ],
+        x,
+        y,
     )
 
 
@@ -103,23 +105,6 @@ def _while(x: Any, w: Any) -> Any:
         lambda state: lax.lt(state[0], 3),
         lambda state: (lax.add(state[0], 1), lax.sin(lax.mul(state[1], w))),
         (0, x),
-    )
-
-
-def _root(a: Any) -> Any:
-    """The x with x**3 + x = a."""
-
-    def solve(f: Any, x: Any) -> Any:
-        for _ in range(30):
-            slope = adlib.jvp(f, (x,), (lax.full_like(x, 1),))[1]
-            x = lax.sub(x, lax.div(f(x), slope))
-        return x
-
-    return lax.custom_root(
-        lambda x: lax.sub(lax.add(lax.mul(lax.mul(x, x), x), x), a),
-        lax.full_like(a, 0.5),
-        solve,
-        lambda g, y: lax.div(y, g(lax.full_like(y, 1))),
     )
 
 
@@ -144,7 +129,6 @@ PROGRAM_SAMPLES: dict[str, Callable[[], list[Sample]]] = {
         _sample("scan", _loop(True), (2,), (2,), (3, 2), name="reverse"),
     ],
     "while": lambda: [_sample("while", _while, (2,), (2,), name="three-turns")],
-    "custom_root": lambda: [_sample("custom_root", _root, (3,), name="cubic")],
     "custom_linear_solve": lambda: [
         _sample("custom_linear_solve", _linear_solve, (3,), (3,), name="diagonal")
     ],

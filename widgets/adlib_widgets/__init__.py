@@ -7,5 +7,5 @@ from adlib_widgets.jaxpr_view import JaxprView, show_jaxpr
 
 __all__ = ["JaxprView", "show_jaxpr"]
 
-# So that an equation's line is the user's, not one of this package.
+# So that an equation's line is the user's, not one of this package's.
 register_internal(os.path.dirname(os.path.abspath(__file__)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -130,8 +131,9 @@ def show_jaxpr(
       parts: what a notebook shows, in this order: ``"text"``, ``"graph"``, ``"table"``.
 
     Returns:
-      A function of the same arguments that returns a ``JaxprView``. What ``function``
-      raises while it is traced comes through unchanged.
+      A function of the same arguments that returns a ``JaxprView``. Arguments that are no
+      arrays or numbers, such as strings and functions, are constants. What ``function`` raises
+      while it is traced comes through unchanged.
 
     >>> import adlib.numpy as jnp
     >>> show_jaxpr(lambda x: jnp.sin(x) * x)(1.0)
@@ -139,10 +141,29 @@ def show_jaxpr(
     """
 
     def shown(*args: Any, **kwargs: Any) -> JaxprView:
-        jaxpr = adlib.make_jaxpr(function)(*args, **kwargs)
+        leaves, treedef = adlib.tree_util.tree_flatten((args, kwargs))
+        traced = [i for i, leaf in enumerate(leaves) if _is_numeric(leaf)]
+        if len(traced) == len(leaves):
+            jaxpr = adlib.make_jaxpr(function)(*args, **kwargs)
+        else:
+
+            @functools.wraps(function)
+            def of_numbers(*numbers: Any) -> Any:
+                filled = list(leaves)
+                for i, number in zip(traced, numbers, strict=True):
+                    filled[i] = number
+                inner_args, inner_kwargs = adlib.tree_util.tree_unflatten(treedef, filled)
+                return function(*inner_args, **inner_kwargs)
+
+            jaxpr = adlib.make_jaxpr(of_numbers)(*(leaves[i] for i in traced))
         names = argument_names(function, args, kwargs)
-        if len(names) != len(jaxpr.jaxpr.invars):
-            names = None
-        return JaxprView(jaxpr, input_names=names, depth=depth, parts=parts)
+        return JaxprView(jaxpr, input_names=[names[i] for i in traced], depth=depth, parts=parts)
 
     return shown
+
+
+def _is_numeric(leaf: Any) -> bool:
+    """Whether a leaf of the arguments is an array or a number, and so becomes an input."""
+    return isinstance(leaf, (int, float, complex)) or any(
+        hasattr(leaf, name) for name in ("dtype", "__array__", "__jax_array__")
+    )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from adlib import lax
 from adlib.base.source import here
-from adlib.core import dtypes
 from adlib.core.array import Array
 from adlib.lax import linalg
 from adlib.numpy.linalg.norms import one_inexact
-from adlib.ops.linalg.parts import adjoint
+from adlib.ops.linalg.parts import adjoint, matrix_transpose
+from adlib.ops.linalg.qr import geqrf
 
 
 class SVDResult(NamedTuple):
@@ -75,7 +74,8 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     """
     x = one_inexact("qr", a)
     if mode == "raw":
-        return QRResult(*_raw_qr(x))
+        packed, scales = geqrf(x)
+        return QRResult(matrix_transpose(packed), scales)
     if mode in ("reduced", "r", "full"):
         full = False
     elif mode == "complete":
@@ -87,13 +87,6 @@ def qr(a: Any, mode: str = "reduced") -> Any:
         )
     q, r = linalg.qr(x, pivoting=False, full_matrices=full)
     return r if mode == "r" else QRResult(q, r)
-
-
-def _raw_qr(x: Array) -> Any:
-    raise NotImplementedError(
-        f"qr(mode='raw') is not provided: its reflections have no derivative.{here()}\n  Repair: "
-        "mode='reduced' gives Q and R."
-    )
 
 
 def svd(

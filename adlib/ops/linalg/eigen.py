@@ -194,6 +194,9 @@ def _eig_kernel(
     enable_eigvec_derivs: bool,
 ) -> Callable[..., Any]:
     def right(x: Any) -> Any:
+        if not compute_right_eigenvectors:
+            values = np.linalg.eigvals(x)
+            return values, np.broadcast_to(values[..., None], x.shape)  # the second is not read
         values, vectors = np.linalg.eig(x)
         return values, vectors
 

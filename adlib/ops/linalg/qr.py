@@ -193,6 +193,41 @@ def qr(
     return tuple(qr_p.bind(x, pivoting=bool(pivoting), full_matrices=bool(full_matrices)))
 
 
+# ------------------------------------------------------------------ reflections
+
+
+def _reflections_shape(x: ShapedArray) -> list[ShapedArray]:
+    parts.check_matrix("geqrf", x)
+    return [x, ShapedArray((*x.shape[:-2], min(x.shape[-2:])), x.dtype)]
+
+
+def _reflections_impl(xp: Any, x: Any) -> tuple[Any, Any]:
+    packed, taus = xp.linalg.qr(x, "raw")
+    return packed.swapaxes(-1, -2), taus
+
+
+geqrf_p = define_primitive(
+    "geqrf", shape=_reflections_shape, kernel=lambda xp: parts.on_cpu(
+        xp, partial(_reflections_impl, np)),
+    jvp=Absent(
+        "The reflections that geqrf returns have no derivative rule: differentiate qr, whose "
+        "factors have one."
+    ),
+    batch=parts.stacked_batch(lambda: geqrf_p), multiple_results=True,
+)
+
+
+def geqrf(a: Any) -> tuple[Any, Any]:
+    """QR factorization left in LAPACK's form.
+
+    Returns:
+      R and, below it, the vectors of the reflections in one (..., m, n) array, and their scales
+      (..., min(m, n)): ``householder_product`` of these makes Q.
+    """
+    packed, taus = geqrf_p.bind(*operands("geqrf", a))
+    return packed, taus
+
+
 # -------------------------------------------------------- Householder products
 
 

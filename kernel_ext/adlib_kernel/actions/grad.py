@@ -135,8 +135,9 @@ def _compared(
     length = float(np.sqrt(sum(np.sum(d * d) for d in directions))) or 1.0
     directions = [direction / length for direction in directions]
     wide = np.asarray(value).dtype.itemsize >= 8
-    scale = max([1.0, *(float(np.max(np.abs(p), initial=0.0)) for p in points)])
-    step = (1e-5 if wide else 5e-3) * scale
+    # relative to the entries, so that a step does not leave the domain of a log or a root
+    scale = max((float(np.max(np.abs(point), initial=0.0)) for point in points), default=0.0)
+    step = (1e-5 if wide else 5e-3) * (scale or 1.0)
 
     def moved(distance: float) -> float:
         shifted = [

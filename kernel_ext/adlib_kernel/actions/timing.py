@@ -219,6 +219,10 @@ def _split_arguments(call: Call) -> _Split:
             places.append((kind, len(target)))
             target.append(value)
 
+    if not call.kwargs and len(floats) == len(leaves) == len(call.args):
+        # nothing to put together: the time of small functions is all theirs
+        return _Split(lambda floats, others: call.function(*floats), floats, others)
+
     def function(floats: list[Any], others: list[Any]) -> Any:
         sources = {"float": floats, "other": others}
         filled = [
@@ -274,4 +278,3 @@ def _programs(split: _Split, result: Any) -> tuple[list[tuple[str, Callable[...,
         return programs, ["Arguments or result are complex, so there is no gradient row."]
     programs.append(("grad", adlib.grad(function)))
     return programs, []
-

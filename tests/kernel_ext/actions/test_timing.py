@@ -95,11 +95,12 @@ def test_multiples_and_the_table():
         TimingRow("grad", timing(9e-6), timing(2.5e-6)),
     )
     result = TimingResult("f(x)", rows)
-    assert result.multiple("grad") == 4.5 and result.multiple("grad", jitted=True) == 2.5
+    assert result.multiple("grad") == pytest.approx(4.5)
+    assert result.multiple("grad", jitted=True) == pytest.approx(2.5)
     assert repr(result) == (
         "f(x): seconds per call, median of 3 repeats\n"
-        "        eager                      jitted\n"
-        "        first     then              first     then\n"
+        "        eager                     jitted\n"
+        "        first     then             first     then\n"
         "f     20.0 µs  2.00 µs  1.0 × f  10.0 µs  1.00 µs  1.0 × f\n"
         "grad  90.0 µs  9.00 µs  4.5 × f  25.0 µs  2.50 µs  2.5 × f"
     )

@@ -1,0 +1,327 @@
+"""Operators and methods of Array: thin names for the functions of this package.
+
+Operators take what the functions take, except sequences: ``x + [1, 2]`` is an error, since
+it is more often a mistake than a wish. Like all of this, they run at every step of eager
+execution, so their common cases come first.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from adlib import lax
+from adlib.base.source import here
+from adlib.core import backend, dtypes
+from adlib.core.array import Array, ArrayImpl, install_methods
+from adlib.core.primitive import registry
+from adlib.core.trace import state
+from adlib.numpy import (
+    choosing,
+    contraction,
+    creation,
+    index_updates,
+    indexing,
+    matrices,
+    reductions,
+    shaping,
+    splitting,
+    statistics,
+    ufuncs,
+    ufuncs_logic,
+)
+from adlib.numpy.promotion import adopt, to_array
+
+# ------------------------------------------------------------------------- operators
+
+_NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
+
+
+def _understood(other: Any) -> bool:
+    return (
+        isinstance(other, (Array, *_NUMBERS))
+        or hasattr(other, "__jax_array__")
+        or type(other) in backend._by_type
+    )
+
+
+def _operator(function: Callable[..., Any], primitive_name: str, kinds: str) -> Any:
+    """``self (op) other``; the primitive itself where both have one type of these kinds."""
+    primitive = registry[primitive_name]
+
+    def operator(self: Array, other: Any) -> Any:
+        aval = self.aval
+        if aval.dtype.kind in kinds:
+            if isinstance(other, Array):
+                if other.aval is aval:
+                    return state.trace.process(primitive, (self, other), {})
+                return function(self, other)
+            constant = adopt(other, aval)
+            if constant is not None:
+                return state.trace.process(primitive, (self, constant), {})
+        return function(self, other) if _understood(other) else NotImplemented
+
+    return operator
+
+
+def _reflected(function: Callable[..., Any], primitive_name: str, kinds: str) -> Any:
+    """``other (op) self``."""
+    primitive = registry[primitive_name]
+
+    def operator(self: Array, other: Any) -> Any:
+        aval = self.aval
+        if aval.dtype.kind in kinds:
+            constant = adopt(other, aval)
+            if constant is not None:
+                return state.trace.process(primitive, (constant, self), {})
+        return function(other, self) if _understood(other) else NotImplemented
+
+    return operator
+
+
+def _plain(function: Callable[..., Any]) -> Any:
+    def operator(self: Array, other: Any) -> Any:
+        return function(self, other) if _understood(other) else NotImplemented
+
+    return operator
+
+
+def _plain_reflected(function: Callable[..., Any]) -> Any:
+    def operator(self: Array, other: Any) -> Any:
+        return function(other, self) if _understood(other) else NotImplemented
+
+    return operator
+
+
+def _comparison(function: Callable[..., Any], primitive_name: str, kinds: str, sign: str) -> Any:
+    compare = _operator(function, primitive_name, kinds)
+
+    def operator(self: Array, other: Any) -> Any:
+        if isinstance(other, (list, tuple)):
+            raise TypeError(
+                f"unsupported operand type(s) for {sign}: 'Array' and "
+                f"{type(other).__name__!r}{here()}\n  Repair: convert it with jnp.array(...)."
+            )
+        return compare(self, other)
+
+    return operator
+
+
+_pow_primitive = registry["pow"]
+_integer_pow_primitive = registry["integer_pow"]
+
+
+def _power(self: Array, exponent: Any) -> Any:
+    if type(exponent) is int and self.aval.dtype.kind in "fc":
+        return state.trace.process(_integer_pow_primitive, (self,), {"y": exponent})
+    if type(exponent) is float and self.aval.dtype.kind in "fc":
+        return state.trace.process(_pow_primitive, (self, adopt(exponent, self.aval)), {})
+    return ufuncs.power(self, exponent) if _understood(exponent) else NotImplemented
+
+
+def _negative(self: Array) -> Any:
+    return state.trace.process(_neg_primitive, (self,), {})
+
+
+_neg_primitive = registry["neg"]
+
+
+def _round(self: Array, ndigits: int | None = None) -> Any:
+    if ndigits is not None:
+        return ufuncs.round(self, ndigits)
+    return ufuncs.rint(self).astype(int) if dtypes.is_inexact(self.dtype) else self  # type: ignore[attr-defined]
+
+
+_ALL, _INTS = "biufc", "iufc"
+
+OPERATORS: dict[str, Any] = {
+    "__add__": _operator(ufuncs.add, "add", _ALL),
+    "__radd__": _reflected(ufuncs.add, "add", _ALL),
+    "__sub__": _operator(ufuncs.subtract, "sub", _INTS),
+    "__rsub__": _reflected(ufuncs.subtract, "sub", _INTS),
+    "__mul__": _operator(ufuncs.multiply, "mul", _ALL),
+    "__rmul__": _reflected(ufuncs.multiply, "mul", _ALL),
+    "__truediv__": _operator(ufuncs.true_divide, "div", "fc"),
+    "__rtruediv__": _reflected(ufuncs.true_divide, "div", "fc"),
+    "__floordiv__": _plain(ufuncs.floor_divide),
+    "__rfloordiv__": _plain_reflected(ufuncs.floor_divide),
+    "__mod__": _plain(ufuncs.remainder),
+    "__rmod__": _plain_reflected(ufuncs.remainder),
+    "__divmod__": _plain(ufuncs.divmod),
+    "__rdivmod__": _plain_reflected(ufuncs.divmod),
+    "__pow__": _power,
+    "__rpow__": _plain_reflected(ufuncs.power),
+    "__matmul__": _plain(contraction.matmul),
+    "__rmatmul__": _plain_reflected(contraction.matmul),
+    "__and__": _plain(ufuncs_logic.bitwise_and),
+    "__rand__": _plain_reflected(ufuncs_logic.bitwise_and),
+    "__or__": _plain(ufuncs_logic.bitwise_or),
+    "__ror__": _plain_reflected(ufuncs_logic.bitwise_or),
+    "__xor__": _plain(ufuncs_logic.bitwise_xor),
+    "__rxor__": _plain_reflected(ufuncs_logic.bitwise_xor),
+    "__lshift__": _plain(ufuncs_logic.left_shift),
+    "__rlshift__": _plain_reflected(ufuncs_logic.left_shift),
+    "__rshift__": _plain(ufuncs_logic.right_shift),
+    "__rrshift__": _plain_reflected(ufuncs_logic.right_shift),
+    "__eq__": _comparison(ufuncs_logic.equal, "eq", _ALL, "=="),
+    "__ne__": _comparison(ufuncs_logic.not_equal, "ne", _ALL, "!="),
+    "__lt__": _comparison(ufuncs_logic.less, "lt", "biuf", "<"),
+    "__le__": _comparison(ufuncs_logic.less_equal, "le", "biuf", "<="),
+    "__gt__": _comparison(ufuncs_logic.greater, "gt", "biuf", ">"),
+    "__ge__": _comparison(ufuncs_logic.greater_equal, "ge", "biuf", ">="),
+    "__neg__": _negative,
+    "__pos__": lambda self: ufuncs.positive(self),
+    "__abs__": lambda self: ufuncs.absolute(self),
+    "__invert__": lambda self: ufuncs_logic.bitwise_not(self),
+    "__round__": _round,
+}
+
+
+# --------------------------------------------------------------------------- methods
+
+
+def _reshape(self: Array, *shape: Any, order: str = "C") -> Array:
+    """The elements in another shape; sizes as separate arguments or in a tuple."""
+    return shaping.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+
+
+def _transpose(self: Array, *axes: Any) -> Array:
+    """Axes in another order; reversed if none is given."""
+    if not axes or axes == (None,):
+        return shaping.transpose(self)
+    several = len(axes) == 1 and isinstance(axes[0], (tuple, list))
+    return shaping.transpose(self, axes[0] if several else axes)
+
+
+def _astype(self: Array, dtype: Any, copy: bool = False, device: Any = None) -> Array:
+    """The array in another dtype; complex numbers lose their imaginary part."""
+    return creation.astype(self, dtype, copy=copy, device=device)
+
+
+def _view(self: Array, dtype: Any = None, type: None = None) -> Array:
+    """The bits read as another dtype; the last axis grows or shrinks with the item size."""
+    if type is not None:
+        raise NotImplementedError("`type` argument of array.view() is not supported.")
+    if dtype is None:
+        return self
+    new = dtypes.canonicalize_dtype(dtype)
+    old = self.aval.dtype
+    if old.kind == "b" or new.kind == "b":
+        raise TypeError(
+            f"array.view does not convert between bool and other dtypes; got {old} and {new}."
+            f"{here()}\n  Repair: x.astype(...)."
+        )
+    return _reinterpreted(self, old, new)
+
+
+def _reinterpreted(x: Array, old: Any, new: Any) -> Array:
+    if old == new:
+        return x
+    if old.kind == "c":
+        parts = lax.stack([lax.real(x), lax.imag(x)], x.aval.ndim)
+        flat = lax.reshape(parts, (*x.aval.shape[:-1], -1 if not x.aval.ndim else
+                                   2 * x.aval.shape[-1])) if x.aval.ndim else parts
+        return _reinterpreted(flat, dtypes.real_of(old), new)
+    if new.kind == "c":
+        real = dtypes.real_of(new)
+        parts = _reinterpreted(x, old, real)
+        pairs = lax.reshape(parts, (*parts.aval.shape[:-1], parts.aval.shape[-1] // 2, 2))
+        first, second = lax.unstack(pairs, pairs.aval.ndim - 1)
+        return lax.complex(first, second)
+    if old.itemsize == new.itemsize:
+        return lax.bitcast_convert_type(x, new)
+    *lead, last = x.aval.shape
+    if old.itemsize > new.itemsize:
+        wide = lax.bitcast_convert_type(x, new)
+        return lax.reshape(wide, (*lead, last * (old.itemsize // new.itemsize)))
+    ratio = new.itemsize // old.itemsize
+    if last % ratio:
+        raise ValueError(
+            "When changing to a larger dtype, its size must be a divisor of the total size in "
+            f"bytes of the last axis of the array; got shape {x.aval.shape}.{here()}"
+        )
+    return lax.bitcast_convert_type(lax.reshape(x, (*lead, last // ratio, ratio)), new)
+
+
+def _flatten(self: Array, order: str = "C") -> Array:
+    """The elements in one row."""
+    return shaping.ravel(self, order)
+
+
+def _copy(self: Array) -> Array:
+    """A copy of the array."""
+    return creation.array(self, copy=True)
+
+
+def _item_size(self: Array) -> Any:
+    raise NotImplementedError(
+        "Arrays do not implement the arr.flat property: consider arr.flatten() instead."
+    )
+
+
+def _namespace(self: Array, *, api_version: str | None = None) -> Any:
+    """The module with the functions of the Python array API standard."""
+    return sys.modules["adlib.numpy"]
+
+
+def _method(function: Callable[..., Any]) -> Any:
+    """A function of this package as a method: the array is its first argument."""
+
+    def method(self: Array, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = method.__qualname__ = function.__name__
+    method.__doc__ = function.__doc__
+    return method
+
+
+METHODS: dict[str, Any] = {
+    **{
+        name: _method(getattr(reductions, name))
+        for name in ("sum", "prod", "max", "min", "ptp", "any", "all", "argmax", "argmin")
+    },
+    **{
+        name: _method(getattr(statistics, name))
+        for name in ("mean", "var", "std", "cumsum", "cumprod")
+    },
+    **{
+        name: _method(getattr(contraction, name)) for name in ("dot", "trace")
+    },
+    **{
+        name: _method(getattr(choosing, name)) for name in ("clip", "choose", "nonzero")
+    },
+    **{
+        name: _method(getattr(shaping, name)) for name in ("squeeze", "swapaxes", "ravel")
+    },
+    "__getitem__": indexing.getitem,
+    "at": property(
+        index_updates.IndexUpdateHelper,
+        doc="Updated copies: ``x.at[i].set(v)``, ``.add``, ``.multiply``, ``.min``, ``.max``, …",
+    ),
+    "diagonal": _method(matrices.diagonal),
+    "repeat": _method(splitting.repeat),
+    "round": _method(ufuncs.round),
+    "conj": _method(ufuncs.conjugate),
+    "conjugate": _method(ufuncs.conjugate),
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "astype": _astype,
+    "view": _view,
+    "flatten": _flatten,
+    "copy": _copy,
+    "__array_namespace__": _namespace,
+    "T": property(shaping.transpose, doc="The array with its axes reversed."),
+    "mT": property(shaping.matrix_transpose, doc="The array with its last two axes swapped."),
+    "real": property(ufuncs.real, doc="The real part."),
+    "imag": property(ufuncs.imag, doc="The imaginary part."),
+    "flat": property(_item_size, doc="Not available: consider flatten()."),
+}
+
+
+def install() -> None:
+    """Give Array its operators and methods."""
+    install_methods({**OPERATORS, **METHODS})

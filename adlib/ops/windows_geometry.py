@@ -1,0 +1,103 @@
+"""Windows that slide over axes: paddings by name, sizes of results, and cutting windows out.
+
+Convolutions and windowed reductions share this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adlib.base.source import here
+
+Pads = tuple[tuple[int, int], ...]
+Sizes = tuple[int, ...]
+
+
+def dilated(size: int, dilation: int) -> int:
+    """Extent of ``size`` elements with ``dilation - 1`` gaps between neighbours."""
+    return 0 if size == 0 else (size - 1) * dilation + 1
+
+
+def output_size(padded: int, window: int, stride: int) -> int:
+    """How many windows fit into ``padded`` elements, ``stride`` apart."""
+    return max(0, (padded - window) // stride + 1)
+
+
+def padtype_to_pads(
+    in_shape: Sequence[int], window_shape: Sequence[int], window_strides: Sequence[int],
+    padding: str,
+) -> list[tuple[int, int]]:
+    """The (low, high) paddings that a name stands for.
+
+    "VALID" pads nothing; "SAME" pads such that there are ``ceil(size / stride)`` windows, the
+    odd element at the end; "SAME_LOWER" has it at the start.
+
+    Raises RuntimeError for any other name.
+    """
+    name = padding.upper() if isinstance(padding, str) else padding
+    if name == "VALID":
+        return [(0, 0)] * len(in_shape)
+    if name not in ("SAME", "SAME_LOWER"):
+        raise RuntimeError(
+            "Unrecognized padding type: expected 'VALID', 'SAME', or 'SAME_LOWER', got "
+            f"{padding}.{here()}\n  Repair: use one of these, or (low, high) for each axis."
+        )
+    pads = []
+    for size, window, stride in zip(in_shape, window_shape, window_strides, strict=True):
+        total = max(0, (-(-size // stride) - 1) * stride + window - size)
+        less, more = total // 2, total - total // 2
+        pads.append((less, more) if name == "SAME" else (more, less))
+    return pads
+
+
+def check_positive(what: str, name: str, values: Sequence[int]) -> None:
+    if any(v < 1 for v in values):
+        raise TypeError(f"{what} {name} must be positive, got {tuple(values)}.{here()}")
+
+
+def ints(values: Sequence[Any]) -> Sizes:
+    return tuple([int(v) for v in values])
+
+
+def pairs(values: Sequence[Any]) -> Pads:
+    return tuple([(int(lo), int(hi)) for lo, hi in values])
+
+
+def padded(xp: Any, x: Any, axes: Sequence[int], pads: Pads, dilation: Sizes, fill: Any) -> Any:
+    """A copy of ``x`` with gaps and borders of ``fill`` along ``axes``; x itself if there are none.
+
+    Negative paddings cut off.
+    """
+    if all(p == (0, 0) for p in pads) and all(d == 1 for d in dilation):
+        return x
+    shape = list(x.shape)
+    target, origin = [slice(None)] * x.ndim, [slice(None)] * x.ndim
+    for axis, (lo, hi), d in zip(axes, pads, dilation, strict=True):
+        size = x.shape[axis]
+        shape[axis] = max(0, dilated(size, d) + lo + hi)
+        # elements first … last - 1 stay in sight
+        first = max(0, -(lo // d)) if lo < 0 else 0
+        last = min(size, -(-(shape[axis] - lo) // d)) if shape[axis] > lo else 0
+        last = max(first, last)
+        origin[axis] = slice(first, last)
+        start = lo + first * d
+        target[axis] = slice(start, start + dilated(last - first, d), d)
+    out = xp.full(shape, fill, x.dtype)
+    if all(s.stop > s.start for s in origin if s.stop is not None):
+        out[tuple(target)] = x[tuple(origin)]
+    return out
+
+
+def windows_of(
+    xp: Any, x: Any, axes: Sequence[int], window: Sizes, strides: Sizes, dilation: Sizes
+) -> Any:
+    """A view of all windows: the axes now count windows, and axes within them come last."""
+    shape, steps = list(x.shape), list(x.strides)
+    inner_shape, inner_steps = [], []
+    for axis, size, stride, d in zip(axes, window, strides, dilation, strict=True):
+        shape[axis] = output_size(x.shape[axis], dilated(size, d), stride)
+        inner_shape.append(size)
+        inner_steps.append(steps[axis] * d)
+        steps[axis] *= stride
+    return xp.lib.stride_tricks.as_strided(x, (*shape, *inner_shape), (*steps, *inner_steps))
