@@ -8,7 +8,7 @@ import datetime
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,11 @@ def parser() -> argparse.ArgumentParser:
     parse.add_argument(
         "cases", nargs="*", metavar="CASE", help="case names or their beginnings; default: all"
     )
-    parse.add_argument("--libs", nargs="+", default=[SUBJECT, *PEERS], choices=[SUBJECT, *PEERS])
-    parse.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
+    libraries = [SUBJECT, *PEERS]
+    parse.add_argument(
+        "--libs", type=several(libraries), default=libraries, metavar=",".join(libraries)
+    )
+    parse.add_argument("--kinds", type=several(KINDS), default=list(KINDS), metavar=",".join(KINDS))
     parse.add_argument("--rounds", type=int, default=21, help="alternating rounds per case")
     parse.add_argument("--import-rounds", type=int, default=9)
     parse.add_argument("--memory-repeats", type=int, default=2)
@@ -44,6 +47,21 @@ def parser() -> argparse.ArgumentParser:
         "--strict", action="store_true", help="exit with 1 where a bar is missed, too"
     )
     return parse
+
+
+def several(allowed: Sequence[str]) -> Callable[[str], list[str]]:
+    """An argument that takes some of the allowed words, with commas between them."""
+
+    def read(text: str) -> list[str]:
+        words = text.split(",")
+        for word in words:
+            if word not in allowed:
+                raise argparse.ArgumentTypeError(
+                    f"{word!r} is none of {','.join(allowed)} (write several with commas)"
+                )
+        return words
+
+    return read
 
 
 def chosen(prefixes: Sequence[str]) -> list[Case]:

@@ -150,8 +150,10 @@ def pmin(x: Any, axis_name: Any) -> Any:
 # ----------------------------------------------------------- gather, index
 
 
-def _gather_shape(x: ShapedArray, *, axis_name: Any, size: int, axis: int) -> ShapedArray:
-    shape = (*x.shape[:axis], size, *x.shape[axis:])
+def _gather_shape(
+    x: ShapedArray, *, axis_name: Any, size: int, all_gather_dimension: int
+) -> ShapedArray:
+    shape = (*x.shape[:all_gather_dimension], size, *x.shape[all_gather_dimension:])
     return x.update(shape=shape)
 
 
@@ -159,10 +161,10 @@ def _gather_batch(
     axis: Any, args: Sequence[Any], dims: Sequence[Any], *, axis_name: Any, **params: Any
 ) -> tuple[Any, Any]:
     (x,), (d,) = args, dims
-    place = params["axis"]
+    place = params["all_gather_dimension"]
     if axis.name != axis_name:
         outer = d + (place <= d)
-        moved = {**params, "axis": place + (d < place)}
+        moved = {**params, "all_gather_dimension": place + (d < place)}
         return all_gather_p.bind(x, axis_name=axis_name, **moved), outer
     if d is None:
         shape = (*x.aval.shape[:place], axis.size, *x.aval.shape[place:])
@@ -177,9 +179,11 @@ def _gather_jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Any, Any]:
     return ans, Zero.like(ans) if type(t) is Zero else all_gather_p.bind(t, **params)
 
 
-def _gather_transpose(ct: Any, x: Any, *, axis_name: Any, size: int, axis: int) -> tuple[Any]:
+def _gather_transpose(
+    ct: Any, x: Any, *, axis_name: Any, size: int, all_gather_dimension: int
+) -> tuple[Any]:
     # every example sees all of them: sum the cotangents of all, and take this one's share
-    total = psum_p.bind(moveaxis(ct, axis, 0), axis_name=(axis_name,))
+    total = psum_p.bind(moveaxis(ct, all_gather_dimension, 0), axis_name=(axis_name,))
     here = convert_element_type(
         eq(iota(np.dtype(np.int32), size), axis_index(axis_name)), total.aval.dtype
     )
@@ -205,7 +209,7 @@ def all_gather(x: Any, axis_name: Any, *, axis: int = 0, tiled: bool = False) ->
     def gather(leaf: Any) -> Any:
         value = as_value(leaf, "all_gather")
         place = axis % (value.aval.ndim + 1)
-        out = all_gather_p.bind(value, axis_name=axis_name, size=size, axis=place)
+        out = all_gather_p.bind(value, axis_name=axis_name, size=size, all_gather_dimension=place)
         if not tiled:
             return out
         shape = list(value.aval.shape)

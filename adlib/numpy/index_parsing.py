@@ -22,7 +22,8 @@ class Item(NamedTuple):
     """One part of an index.
 
     Attributes:
-      kind: "new" (a new axis), "slice", "int" (a scalar) or "array".
+      kind: "new" (a new axis), "slice", "int" (a scalar) or "array"; next to arrays also
+        "gap", for an ellipsis that stands for no axis: by NumPy's rules it keeps them apart.
       axis: the axis of the array that it indexes (None for a new one).
       value: the Python int or scalar Array; (start, count, step, stop); or the index array,
         which is an ndarray where its numbers are known.
@@ -42,7 +43,7 @@ def parse(x: Any, index: Any, wrap: bool = True) -> tuple[Any, list[Item]]:
     """
     shape = x.aval.shape
     entries = index if type(index) is tuple else _single(index)
-    simple = _parse_simple(shape, entries)
+    simple = _parse_simple(shape, entries, wrap)
     if simple is not None:
         return x, simple
     entries = [_converted(e, place) for place, e in enumerate(entries)]
@@ -66,7 +67,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _parse_simple(shape: tuple[int, ...], entries: Sequence[Any]) -> list[Item] | None:
+def _parse_simple(
+    shape: tuple[int, ...], entries: Sequence[Any], wrap: bool
+) -> list[Item] | None:
     """The parts of an index of Python ints and slices alone; None for anything else."""
     if len(entries) > len(shape):
         return None
@@ -76,7 +79,7 @@ def _parse_simple(shape: tuple[int, ...], entries: Sequence[Any]) -> list[Item] 
             n = shape[axis]
             if not n:
                 return None
-            items.append(Item("int", axis, e + n if e < 0 else e))
+            items.append(Item("int", axis, e + n if wrap and e < 0 else e))
         elif type(e) is slice and type(e.start) in _PLAIN and type(e.stop) in _PLAIN and (
             type(e.step) in _PLAIN
         ):
@@ -201,9 +204,12 @@ def _boolean_scalars(x: Any, entries: list[Any]) -> tuple[Any, list[Any]]:
     return expand_dims(x, tuple(made)), out
 
 
+_GAP: Any = Item("gap", None, None)
+
+
 def _consumed(e: Any) -> int:
     """How many axes an entry indexes."""
-    if e is None or e is Ellipsis or type(e) is bool:
+    if e is None or e is Ellipsis or e is _GAP or type(e) is bool:
         return 0
     return e.ndim if isinstance(e, np.ndarray) and e.dtype == bool else 1
 
@@ -221,6 +227,8 @@ def _without_ellipsis(shape: tuple[int, ...], entries: list[Any]) -> list[Any]:
     filling = [slice(None)] * (len(shape) - used)
     if place is None:
         return [*entries, *filling]
+    if not filling and any(isinstance(e, Array | np.ndarray) and e.shape for e in entries):
+        filling = [_GAP]
     return [*entries[:place], *filling, *entries[place + 1 :]]
 
 
@@ -251,6 +259,9 @@ def _parse_entries(shape: tuple[int, ...], entries: Sequence[Any], wrap: bool) -
     for e in entries:
         if e is None:
             items.append(Item("new", None, None))
+            continue
+        if e is _GAP:
+            items.append(e)
             continue
         n = shape[axis]
         if isinstance(e, slice):

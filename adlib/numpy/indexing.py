@@ -304,8 +304,10 @@ def result_layout(items: Sequence[Item], rank: int) -> list[tuple[str, int | Non
     pointing = [place for place, i in enumerate(items) if i.kind in ("int", "array")]
     together = pointing[-1] - pointing[0] + 1 == len(pointing)
     inner: list[tuple[str, int | None]] = [("array", k) for k in range(rank)]
-    before = [(i.kind, i.axis) for i in items[: pointing[0]]] if together else []
-    rest = items[pointing[-1] + 1 :] if together else [
-        i for i in items if i.kind in ("slice", "new")
+    before = items[: pointing[0]] if together else []
+    after = items[pointing[-1] + 1 :] if together else items
+    kept = ("slice", "new")
+    return [
+        *[(i.kind, i.axis) for i in before if i.kind in kept], *inner,
+        *[(i.kind, i.axis) for i in after if i.kind in kept],
     ]
-    return [*before, *inner, *[(i.kind, i.axis) for i in rest]]

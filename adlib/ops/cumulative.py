@@ -253,6 +253,30 @@ _MONOIDS: dict[Any, tuple[Any, Callable[[Any], Any]]] = {
 }
 
 
+# The same functions under the names that Python and NumPy give them.
+_ALIASES = {
+    "add": arithmetic.add,
+    "mul": arithmetic.mul,
+    "multiply": arithmetic.mul,
+    "maximum": selection.max,
+    "minimum": selection.min,
+    "and_": bitwise.bitwise_and,
+    "bitwise_and": bitwise.bitwise_and,
+    "or_": bitwise.bitwise_or,
+    "bitwise_or": bitwise.bitwise_or,
+    "xor": bitwise.bitwise_xor,
+    "bitwise_xor": bitwise.bitwise_xor,
+}
+
+
+def _recognised(computation: Any) -> Any:
+    """The operation of this floor that a function is another name for, or the function."""
+    module = str(getattr(computation, "__module__", ""))
+    if module == "_operator" or module.startswith("adlib."):
+        return _ALIASES.get(getattr(computation, "__name__", ""), computation)
+    return computation
+
+
 def _fold(combine: Callable[..., list[Any]], xs: list[Any], axis: int) -> list[Any]:
     """Combine neighbours along an axis, in their order, until one element is left."""
     while xs[0].aval.shape[axis] > 1:
@@ -270,8 +294,9 @@ def _fold(combine: Callable[..., list[Any]], xs: list[Any], axis: int) -> list[A
 def _reduce(
     arrays: list[Any], inits: list[Any], computation: Any, structure: Any, axes: Sequence[int]
 ) -> list[Any]:
-    if len(arrays) == 1 and computation in _MONOIDS:
-        reduction, identity = _MONOIDS[computation]
+    monoid = _MONOIDS.get(_recognised(computation)) if len(arrays) == 1 else None
+    if monoid is not None:
+        reduction, identity = monoid
         (x,), (init,) = arrays, inits
         result = reduction(x, axes)
         known = init.concrete() if isinstance(init, Tracer) else init

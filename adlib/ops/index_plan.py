@@ -134,7 +134,9 @@ def check_numbers(
         fail(f"each index has {indices.shape[-1]} entries, but {len(index_map)} axes are named")
     if len(slice_sizes) != x.ndim:
         fail(f"a window needs a size for each of the operand's {x.ndim} axes")
-    if any(not 0 <= size <= n for size, n in zip(slice_sizes, x.shape, strict=True)):
+    if 0 not in indices.shape[:-1] and any(
+        not 0 <= size <= n for size, n in zip(slice_sizes, x.shape, strict=True)
+    ):
         fail("a window must fit into the operand")
     if any(slice_sizes[d] != 1 for d in (*collapsed, *batching)):
         fail("axes that are left out or batched must have window size 1")

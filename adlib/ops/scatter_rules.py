@@ -142,7 +142,7 @@ def _scatter_kernel(
             if not (inside or clip):
                 return x
             out = xp.array(x)
-            update_window(xp, out[place], updates.reshape(plan.slice_sizes))
+            update_window(xp, out[(*place, ...)], updates.reshape(plan.slice_sizes))
             return out
         return _scatter_rows(xp, x, indices, updates, plan, update_rows, clip, unique_indices)
 

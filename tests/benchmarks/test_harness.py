@@ -462,6 +462,13 @@ def test_list_shows_every_case(capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(CASES)
 
 
+def test_an_unknown_word_is_refused_with_the_known_ones(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["--kinds", "speed,size"])
+    message = "argument --kinds: 'size' is none of speed,import,memory (write several with commas)"
+    assert message in capsys.readouterr().err
+
+
 def test_a_missing_library_fails_the_run_and_says_how_to_repair(monkeypatch):
     def missing(library, threads):
         raise WorkerError("Traceback\nModuleNotFoundError: No module named 'adlib'")
@@ -495,14 +502,14 @@ def stand_ins(monkeypatch):
 
 
 def test_a_missed_bar_fails_only_a_strict_run(stand_ins, capsys):
-    arguments = ["mlp_gradient", "--libs", "adlib", "jax", "--rounds", "2"]
+    arguments = ["mlp_gradient", "--libs", "adlib,jax", "--rounds", "2"]
     assert command.main(arguments) == 0
     assert "mlp_gradient: 1.5, wanted < 1 × jax" in capsys.readouterr().out
     assert command.main([*arguments, "--strict"]) == 1
 
 
 def test_a_partial_run_does_not_overwrite_the_results(stand_ins, capsys, tmp_path):
-    arguments = ["mlp_gradient", "--libs", "adlib", "jax", "--rounds", "1"]
+    arguments = ["mlp_gradient", "--libs", "adlib,jax", "--rounds", "1"]
     command.main(arguments)
     assert "written" not in capsys.readouterr().out
     command.main([*arguments, "--out", str(tmp_path)])

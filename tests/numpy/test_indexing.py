@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import adlib.numpy as jnp
-from adlib import errors, grad, jit, jvp, lax, make_jaxpr, vmap
+from adlib import grad, jit, jvp, lax, make_jaxpr, vmap
+from adlib.base import errors
 from adlib.core.array import Array
 
 CASES = settings(max_examples=300)
@@ -47,18 +48,16 @@ def shapes_and_indices(draw, arrays=True, empty=True):
                 continue
             entries.append(mask)
         axis += 1
+    index = tuple(entries)
     if draw(st.booleans()):
-        entries.insert(draw(st.integers(0, len(entries))), Ellipsis)
-        # what stood behind it must fit the axes at the end
-        index = tuple(entries)
+        with_ellipsis = (*entries[: (place := draw(st.integers(0, len(entries))))], Ellipsis,
+                         *entries[place:])
         try:
-            np.zeros(shape)[index]
-        except IndexError:
-            entries.remove(Ellipsis) if all(e is not Ellipsis for e in entries[:0]) else None
-            index = tuple(e for e in entries if e is not Ellipsis)
-    else:
-        index = tuple(entries)
-    if len(index) == 1 and draw(st.booleans()) and not isinstance(index[0], list):
+            np.zeros(shape)[with_ellipsis]
+            index = with_ellipsis
+        except IndexError:  # what stood behind it does not fit the last axes
+            pass
+    if len(index) == 1 and draw(st.booleans()):
         index = index[0]
     return shape, index
 

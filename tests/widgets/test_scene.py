@@ -11,6 +11,14 @@ from adlib_widgets import theme
 from adlib_widgets.scene import Curve, Rect, Text, graph_scene
 
 
+@adlib.custom_jvp
+def rectified(x):
+    return jnp.maximum(x, 0.0)
+
+
+rectified.defjvp(lambda x, t: (rectified(*x), jnp.where(x[0] > 0, t[0], 0.0)))
+
+
 def loop(weights, rows):
     def body(carry, row):
         carry = jnp.tanh(carry @ weights + row)
@@ -30,7 +38,7 @@ PROGRAMS = {
     "loop": (loop, (np.ones((3, 3)), np.ones((5, 3)))),
     "gradient of loop": (adlib.grad(loop), (np.ones((3, 3)), np.ones((5, 3)))),
     "choice": (choice, (1.0,)),
-    "calls": (adlib.jit(lambda x: adlib.nn.relu(adlib.jit(jnp.sin)(x))), (np.ones(4),)),
+    "calls": (adlib.jit(lambda x: rectified(adlib.jit(jnp.sin)(x))), (np.ones(4),)),
     "constants": (lambda x: (x * jnp.asarray(CONSTANT), 1.0, x), (np.ones(3),)),
 }
 

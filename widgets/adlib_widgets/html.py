@@ -33,7 +33,9 @@ def image(svg: str, alt: str, width: float) -> str:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of plain texts, escaped, in the notebook's own colours."""
-    head = "".join(f'<th scope="col" style="{_CELL}">{escaped(text)}</th>' for text in heads)
+    head = "".join(
+        f'<th scope="col" style="{_CELL};font-size:12px">{escaped(text)}</th>' for text in heads
+    )
     lines = []
     for row in rows:
         cells = (f'<td style="{_CELL};{_MONO}">{escaped(text)}</td>' for text in row)

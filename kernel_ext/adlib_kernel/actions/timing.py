@@ -107,7 +107,15 @@ class TimingResult:
         return "\n".join([self._head(), table, *self.notes])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        heads = ["", "eager: first call", "then", "", "jitted: first call", "then", ""]
+        heads = [
+            "",
+            "eager: first call",
+            "later calls",
+            "",
+            "jitted: first call",
+            "later calls",
+            "",
+        ]
         paragraphs = "".join(f"<p>{escaped(note)}</p>" for note in self.notes)
         html = f"<p>{escaped(self._head())}</p>{html_table(heads, self.cells())}{paragraphs}"
         return {"text/plain": repr(self), "text/html": html}

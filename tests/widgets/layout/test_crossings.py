@@ -5,7 +5,7 @@ import random
 
 from adlib_widgets.layout import Box, Link
 from adlib_widgets.layout.crossings import count_crossings, order
-from adlib_widgets.layout.layers import assign_layers, split_links
+from adlib_widgets.layout.layers import split_links
 
 
 def layered_graph(top: int, bottom: int, pairs):
@@ -45,11 +45,3 @@ def test_every_item_keeps_its_layer_and_has_its_position():
     assert [sorted(layer) for layer in layered.layers] == before
     for layer in layered.layers:
         assert [layered.items[item].position for item in layer] == list(range(len(layer)))
-
-
-def test_layers_are_below_what_feeds_them():
-    boxes = [Box(str(i), 1, 1) for i in range(5)]
-    arcs = [(0, 1), (1, 2), (0, 3), (3, 4), (2, 4)]
-    layer = assign_layers(boxes, arcs)
-    assert all(layer[a] < layer[b] for a, b in arcs)
-    assert sorted(set(layer)) == [0, 1, 2, 3]
