@@ -17,7 +17,8 @@ from adlib.core.program import program
 from adlib.core.trace import fresh, state
 from adlib.interpreters.batch import batch_jaxpr
 from adlib.interpreters.jvp import jvp_jaxpr
-from adlib.interpreters.linearize import LinearMap, Tape, partial_eval_jaxpr
+from adlib.interpreters.linearize import LinearMap, Split, Tape, partial_eval_jaxpr
+from adlib.interpreters.stage import stage
 from adlib.interpreters.transpose import pull_back, transpose_jaxpr
 from adlib.ops.operands import normal, operands
 from adlib.ops.reshaping import moveaxis
@@ -53,62 +54,60 @@ def _batch(
 
 
 def _partial_eval(tape: Tape, args: Sequence[Any], **params: Any) -> list[Any]:
-    closed = params["jaxpr"]
+    closed, policy = params["jaxpr"], params["policy"]
     unknown = [tape.owns(a) for a in args]
     split = partial_eval_jaxpr(closed, unknown)
-    count = len(split.known.out_avals) - split.residuals
+    forward, backward, count = split.known.cached(
+        ("checkpoint", policy), lambda: _recomputing(split, policy)
+    )
     known_args = [a for a, u in zip(args, unknown, strict=True) if not u]
-    # outputs alone, without residuals: storing those is what a checkpoint is there to avoid
-    known = split.known.cached(
-        "outputs", lambda: _with_outputs(split.known, split.known.jaxpr.outvars[:count])
+    results = evaluate(forward, *known_args)
+    values, saved = iter(results[:count]), results[count:]
+    recorded = iter(
+        tape.record(
+            remat_p,
+            [*known_args, *saved, *[a for a, u in zip(args, unknown, strict=True) if u]],
+            {**params, "jaxpr": backward, "differentiated": True},
+        )
     )
-    values = iter(evaluate(known, *known_args))
-    saved, jaxpr = _saved_values(closed, unknown, known_args, params["policy"])
-    recorded = tape.record(
-        remat_p, [*args, *saved], {**params, "jaxpr": jaxpr, "differentiated": True}
+    return [next(recorded) if u else next(values) for u in split.out_unknown]
+
+
+def _recomputing(split: Split, policy: Any) -> tuple[ClosedJaxpr, ClosedJaxpr, int]:
+    """What runs now, and what is recorded: it makes its residuals anew from the arguments.
+
+    The first returns the known results and the values that the policy keeps; the second
+    takes the known arguments, those values, and the unknown arguments.
+    """
+    known, consts = split.known.jaxpr, split.known.consts
+    count = len(known.outvars) - split.residuals
+    kept = [
+        v
+        for eqn in known.eqns
+        if policy is not None
+        and policy(eqn.primitive, *[a.aval for a in eqn.invars], **eqn.params)
+        for v in eqn.outvars
+    ]
+    eqns = [e for e in known.eqns if not any(v in kept for v in e.outvars)]
+    remake = dead_code_eliminated(
+        Jaxpr(known.constvars, [*known.invars, *kept], known.outvars[count:], eqns)
     )
-    by_place = iter(recorded)
-    results = []
-    for u, r in zip(split.out_unknown, by_place, strict=True):
-        results.append(r if u else next(values))
-    return results
-
-
-def _with_outputs(closed: ClosedJaxpr, outvars: Sequence[Any]) -> ClosedJaxpr:
-    old = closed.jaxpr
-    jaxpr = Jaxpr(old.constvars, old.invars, list(outvars), old.eqns)
-    return ClosedJaxpr(dead_code_eliminated(jaxpr), closed.consts)
-
-
-def _saved_values(
-    closed: ClosedJaxpr, unknown: list[bool], known_args: list[Any], policy: Any
-) -> tuple[list[Any], ClosedJaxpr]:
-    """Values that the policy keeps, and the program that takes them instead of making them."""
-    if policy is None:
-        return [], closed
-    old = closed.jaxpr
-    depends: set[Any] = {v for v, u in zip(old.invars, unknown, strict=True) if u}
-    kept: list[Any] = []
-    eqns = []
-    for eqn in old.eqns:
-        if any(v in depends for v in eqn.invars if isinstance(v, Var)):
-            depends.update(eqn.outvars)
-        elif policy(eqn.primitive, *[v.aval for v in eqn.invars], **eqn.params):
-            kept += eqn.outvars
-            continue
-        eqns.append(eqn)
-    if not kept:
-        return [], closed
-    known_inputs = [v for v, u in zip(old.invars, unknown, strict=True) if not u]
-    maker = Jaxpr(
-        old.constvars,
-        known_inputs,
-        kept,
-        [e for e in old.eqns if not any(v in depends for v in e.outvars)],
+    needed = {v for e in remake.eqns for v in e.invars if isinstance(v, Var)}
+    needed.update(v for v in remake.outvars if isinstance(v, Var))
+    kept = [v for v in kept if v in needed]
+    remake = Jaxpr(known.constvars, [*known.invars, *kept], remake.outvars, remake.eqns)
+    forward = dead_code_eliminated(
+        Jaxpr(known.constvars, known.invars, [*known.outvars[:count], *kept], known.eqns)
     )
-    saved = evaluate(ClosedJaxpr(dead_code_eliminated(maker), closed.consts), *known_args)
-    taker = Jaxpr(old.constvars, [*old.invars, *kept], old.outvars, eqns)
-    return saved, ClosedJaxpr(taker, closed.consts)
+    inputs = len(remake.invars)
+
+    def run(*args: Any) -> list[Any]:
+        residuals = evaluate(ClosedJaxpr(remake, consts), *args[:inputs])
+        return evaluate(split.unknown, *residuals, *args[inputs:])
+
+    tangents = split.unknown.in_avals[split.residuals :]
+    backward = stage(run, [*[v.aval for v in remake.invars], *tangents])
+    return ClosedJaxpr(forward, consts), backward, count
 
 
 def _transpose(cts: Sequence[Any], *args: Any, jaxpr: ClosedJaxpr, **params: Any) -> list[Any]:

@@ -157,7 +157,7 @@ def _eqn_lines(eqn: Eqn, context: _Context, indent: int) -> list[str]:
     args = "".join(" " + context.atom(v) for v in eqn.invars) or " "
     prefix = f"{left} = {eqn.primitive.name}"
     params = [
-        _param_lines(k, v, context) for k, v in sorted(eqn.params.items()) if _shown(eqn, k, v)
+        _param_lines(k, v, context) for k, v in _in_order(eqn) if _shown(eqn, k, v)
     ]
     if not params:
         return [prefix + args]
@@ -184,9 +184,16 @@ def _align_names(eqn: Eqn, context: _Context) -> None:
                 context.names[mine] = context.name(theirs)
 
 
+def _in_order(eqn: Eqn) -> list[tuple[str, Any]]:
+    """Parameters by name, but a call's own name first."""
+    return sorted(eqn.params.items(), key=lambda item: (item[0] != "name", item[0]))
+
+
 def _shown(eqn: Eqn, name: str, value: Any) -> bool:
     if eqn.primitive.name == "broadcast_in_dim" and name == "shape":
         return False  # the result's type says it
+    if eqn.primitive.name.startswith("custom_") and name == "num_consts":
+        return bool(value)
     if eqn.primitive.name == "dot_general" and value is None:
         return False
     return not (name.startswith("_") or (name == "broadcast_dimensions" and value == ()))

@@ -381,3 +381,36 @@ from adlib.ops.trigonometric import (
     tan,
     tan_p,
 )
+
+# ------------------------------------- products, convolutions, windows, linear algebra, FFT
+from adlib.lax import linalg  # noqa: E402
+from adlib.ops.conv import (  # noqa: E402
+    conv,
+    conv_general_dilated,
+    conv_general_dilated_local,
+    conv_general_dilated_p,
+    conv_general_dilated_patches,
+    conv_transpose,
+    conv_with_general_padding,
+)
+from adlib.ops.conv_numbers import (  # noqa: E402
+    ConvDimensionNumbers,
+    ConvGeneralDilatedDimensionNumbers,
+    conv_dimension_numbers,
+    conv_general_permutations,
+    conv_general_shape_tuple,
+    conv_shape_tuple,
+    conv_transpose_shape_tuple,
+)
+from adlib.ops.dot import DotDimensionNumbers, Precision, PrecisionLike, dot_general_p  # noqa: E402
+from adlib.ops.fft import FftType, fft, fft_p  # noqa: E402
+from adlib.ops.windows import (  # noqa: E402
+    reduce_window,
+    reduce_window_max_p,
+    reduce_window_min_p,
+    reduce_window_shape_tuple,
+    reduce_window_sum_p,
+    select_and_gather_add_p,
+    select_and_scatter_add_p,
+)
+from adlib.ops.windows_geometry import padtype_to_pads  # noqa: E402

@@ -77,10 +77,7 @@ def softplus(x: Any) -> Array:
 
 @jit
 def sparse_plus(x: Any) -> Array:
-    """0 below -1, ``x`` above 1, ``(x + 1)**2 / 4`` between.
-
-    Source: "Learning Sparse Sigmoid and Softplus", Liu and Furber's family of surrogates.
-    """
+    """0 below -1, ``x`` above 1, ``(x + 1)**2 / 4`` between."""
     x = jnp.asarray(x)
     return jnp.where(x <= -1.0, 0.0, jnp.where(x >= 1.0, x, (x + 1.0) ** 2 / 4))  # type: ignore[no-any-return]
 

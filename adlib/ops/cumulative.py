@@ -123,11 +123,11 @@ def _logsumexp_tangent(x: Any, t: Any, axis: int, reverse: bool) -> Any:
         top = max(y, before)
         # where both are -inf there is nothing to weigh: 0 stands in, and the weights vanish
         base = select_n_p.bind(is_finite(top), full_like(top, 0), top)
-        total = add(base, log(add(exp(sub(y, base)), exp(sub(before, base)))))
-        scale = select_n_p.bind(is_finite(total), full_like(total, 0), total)
-        mine, theirs = exp(sub(y, scale)), exp(sub(before, scale))
-        t = add_any(mul(t, mine), mul(shift(t, 0), theirs))
-        y = total
+        mine, theirs = exp(sub(y, base)), exp(sub(before, base))
+        both = add(mine, theirs)
+        scale = select_n_p.bind(eq(both, full_like(both, 0)), both, full_like(both, 1))
+        t = add_any(mul(t, div(mine, scale)), mul(shift(t, 0), div(theirs, scale)))
+        y = add(base, log(both))
     return t
 
 

@@ -130,9 +130,8 @@ def _integer_power(xp: Any, x: Any, y: Any) -> Any:
 
 
 def _pow_base(t: Any, ans: Any, x: Any, y: Any) -> Any:
-    # x**0 is constant, also at 0, where 0 * x**-1 would be NaN
-    constant = eq(y, full_like(y, 0))
-    less = select_n_p.bind(constant, sub(y, full_like(y, 1)), full_like(y, 1))
+    # x**0 is constant, also at 0: there 0 * x**-1 would be NaN, and 0 * x**0 is not
+    less = select_n_p.bind(eq(y, full_like(y, 0)), sub(y, full_like(y, 1)), y)
     return mul(t, mul(convert(y, x.aval.dtype), pow_p.bind(x, less)))
 
 

@@ -33,6 +33,7 @@ def _explains_itself(action: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(action)
     def magic(self: Magics, line: str, *cell: str, local_ns: dict[str, Any] | None = None) -> Any:
+        __tracebackhide__ = True  # a user's error is shown from the user's line on
         parsed, rest = options.parse(magic, line)
         if parsed.help:
             print(options.help_text(magic))
@@ -78,6 +79,7 @@ class AutodiffMagics(Magics):
         shows the value and the gradient with respect to x and y. The cell runs like the body
         of a function: names that it assigns stay inside.
         """
+        __tracebackhide__ = True
         compiler = self.shell.compile
         first_line = 2  # the magic's own line is the first of the cell
         shown = "%%grad\n" + cell
@@ -108,6 +110,7 @@ class AutodiffMagics(Magics):
 
         %jaxpr grad(f)(x) shows that of a gradient.
         """
+        __tracebackhide__ = True
         if parsed.graph and parsed.text:
             raise MagicMistake("%jaxpr: --graph and --text exclude each other; leave both out "
                                "to see both.")  # fmt: skip
@@ -131,6 +134,7 @@ class AutodiffMagics(Magics):
         Every time is also given as a multiple of the function's own. The first call, which
         traces and compiles, is kept apart, and every call is waited for.
         """
+        __tracebackhide__ = True
         for name in ("number", "repeat"):
             value = getattr(parsed, name)
             if value is not None and value < 1:

@@ -63,6 +63,7 @@ def test_grad_of_comprehensions_and_inner_functions(shell):
 def test_errors_in_a_cell_name_its_line(shell):
     kind, shown = shell.error("%%grad x\nz = x * 2.0\nz + undefined_name")
     assert kind == "NameError" and "undefined_name" in shown and "line 3" in shown
+    assert "magics.py" not in shown and "expressions.py" not in shown
 
 
 @pytest.mark.parametrize(

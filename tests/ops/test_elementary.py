@@ -24,7 +24,7 @@ TABLE = {
     lax.exp2: [(3.0, 8, 8 * np.log(2)), (-INF, 0, 0), (INF, INF, INF)],
     lax.expm1: [(1e-20, 1e-20, 1), (-INF, -1, 0), (INF, INF, INF)],
     lax.log1p: [(1e-20, 1e-20, 1), (-1.0, -INF, INF), (-2.0, NAN, -1), (INF, INF, 0)],
-    lax.logistic: [(0.0, 0.5, 0.25), (100.0, 1, 0), (-100.0, 3.783506e-44, 3.783506e-44),
+    lax.logistic: [(0.0, 0.5, 0.25), (100.0, 1, 0), (-100.0, 0, 0),
                    (-INF, 0, 0), (INF, 1, 0), (NAN, NAN, NAN)],
 }  # fmt: skip
 
@@ -35,10 +35,9 @@ TABLE = {
     ids=lambda v: getattr(v, "__name__", str(v)),
 )
 def test_special_points(function, x, value, derivative):
-    rtol = 1e-6 if x != -100 else 2e-2  # there in the subnormal numbers
-    _same(function(x), value, rtol)
+    _same(function(x), value)
     if derivative is not None:
-        _same(adlib.grad(function)(x), derivative, rtol)
+        _same(adlib.grad(function)(x), derivative)
 
 
 @pytest.mark.parametrize("function", TABLE, ids=lambda f: f.__name__)
@@ -114,4 +113,4 @@ def test_booleans_are_refused():
 
 def test_complex_logistic_far_out():
     assert lax.logistic(-80.0 + 1j) == pytest.approx(np.exp(-80 + 1j), rel=1e-2, abs=1e-9)
-    assert lax.logistic(80.0 + 1j) == 1
+    assert lax.logistic(80.0 + 1j) == pytest.approx(1)

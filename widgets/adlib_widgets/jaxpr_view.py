@@ -141,6 +141,7 @@ def show_jaxpr(
     """
 
     def shown(*args: Any, **kwargs: Any) -> JaxprView:
+        __tracebackhide__ = True  # an error while tracing is shown from the user's line on
         leaves, treedef = adlib.tree_util.tree_flatten((args, kwargs))
         traced = [i for i, leaf in enumerate(leaves) if _is_numeric(leaf)]
         if len(traced) == len(leaves):

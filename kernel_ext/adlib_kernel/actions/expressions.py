@@ -101,6 +101,7 @@ class CellFunction:
         self._last = compile(ast.Expression(last.value), filename, "eval")
 
     def __call__(self, *values: Any) -> Any:
+        __tracebackhide__ = True
         shared = self._namespace
         saved = {name: shared[name] for name in self.names}
         shared.update(zip(self.names, values, strict=True))

@@ -103,6 +103,7 @@ def gradient_of_cell(
     value  12.0  f32[]
     d/dx   12.0  f32[]
     """
+    __tracebackhide__ = True
     if not names:
         raise MagicMistake(
             "%%grad wants the names of the variables to differentiate with respect to, "

@@ -24,4 +24,5 @@ def jaxpr_of_call(
     Raises:
       Exception: whatever the function raises while it is traced, unchanged.
     """
+    __tracebackhide__ = True
     return show_jaxpr(call.function, depth=depth, parts=parts)(*call.args, **call.kwargs)

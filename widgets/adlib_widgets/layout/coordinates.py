@@ -187,13 +187,15 @@ def _align_drafts(layered: Layered, drafts: list[list[float]]) -> None:
 
 
 def _slide(layered: Layered, gap: float) -> None:
-    """Slide straight runs, then single items, to the weighted median of where links pull."""
+    """Slide straight runs, the straight pieces of long links, and single items, to the weighted
+    median of where links pull."""
     for _ in range(_ROUNDS):
         moved = 0.0
-        bent = _with_bends(layered)
-        for group in _straight_runs(layered):
-            if not bent.isdisjoint(group):
-                moved += _slide_group(layered, group, gap)
+        for with_boxes in (True, False):
+            bent = _with_bends(layered)
+            for group in _straight_runs(layered, with_boxes) if bent else ():
+                if not bent.isdisjoint(group):
+                    moved += _slide_group(layered, group, gap)
         for number in sorted(_with_bends(layered)):
             moved += _slide_group(layered, [number], gap)
         if moved < 0.5:
@@ -209,8 +211,9 @@ def _with_bends(layered: Layered) -> set[int]:
     return bent
 
 
-def _straight_runs(layered: Layered) -> list[list[int]]:
-    """Items that links without a bend hold together, and neighbours that touch within them."""
+def _straight_runs(layered: Layered, with_boxes: bool) -> list[list[int]]:
+    """Items that links without a bend hold together; or only the dummies among them."""
+    items = layered.items
     parent = list(range(len(layered.items)))
 
     def find(number: int) -> int:
@@ -220,7 +223,8 @@ def _straight_runs(layered: Layered) -> list[list[int]]:
         return number
 
     for segment in layered.segments:
-        if abs(_bend(layered, segment)) < _STRAIGHT:
+        inner = items[segment.source].dummy and items[segment.target].dummy
+        if (with_boxes or inner) and abs(_bend(layered, segment)) < _STRAIGHT:
             parent[find(segment.target)] = find(segment.source)
     groups: dict[int, list[int]] = {}
     for number in range(len(layered.items)):
