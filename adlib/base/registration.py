@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,10 @@ from adlib.base.treedef import FlattenedIndexKey, GetAttrKey
 
 def _register(nodetype: type, flatten: Any, unflatten: Any) -> None:
     try:
-        optree.register_pytree_node(nodetype, flatten, unflatten, namespace=NAMESPACE)
+        with warnings.catch_warnings():
+            # a namedtuple class may be registered to be flattened in a way of its own
+            warnings.filterwarnings("ignore", ".*already registered in the global namespace")
+            optree.register_pytree_node(nodetype, flatten, unflatten, namespace=NAMESPACE)
     except ValueError:
         raise ValueError(
             f"Duplicate custom PyTreeDef type registration for {nodetype}.\n"

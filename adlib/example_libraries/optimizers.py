@@ -310,19 +310,14 @@ def sm3(step_size: Any, momentum: float = 0.9) -> Any:
 
     def update(i: Any, g: Any, state: Any) -> Any:
         x, mean, along = state
-        rank = max(x.ndim, 1)
-        spread = [
-            v[tuple(slice(None) if a == axis else None for a in range(rank))]
-            for axis, v in enumerate(along)
-        ]
-        squares = functools.reduce(jnp.minimum, spread).reshape(
-            x.shape if not x.ndim else (-1,) if rank == 1 else x.shape
-        ) + jnp.square(g)
-        mean = (1.0 - momentum) * (g * _inverse_root(squares)) + momentum * mean
-        wide = squares.reshape(x.shape or (1,))
-        along = [
-            jnp.max(wide, axis=tuple(a for a in range(rank) if a != axis)) for axis in range(rank)
-        ]
+        axes = range(len(along))
+        spread = [v[tuple(slice(None) if a == b else None for b in axes)]
+                  for a, v in enumerate(along)]
+        # a scalar is taken as an array of one axis
+        squares = functools.reduce(jnp.minimum, spread) + jnp.square(g).reshape(x.shape or (1,))
+        scaled = g * _inverse_root(squares.reshape(x.shape))
+        mean = (1.0 - momentum) * scaled + momentum * mean
+        along = [jnp.max(squares, axis=tuple(b for b in axes if b != a)) for a in axes]
         return x - step_size(i) * mean, mean, along
 
     return init, update, _first
@@ -422,10 +417,6 @@ class JoinPoint:
 
     def __init__(self, subtree: Any) -> None:
         self.subtree = subtree
-
-    def __iter__(self) -> Any:
-        # a leaf to every tree function, yet open to those who look inside
-        return iter(())
 
 
 def unpack_optimizer_state(opt_state: OptimizerState) -> Any:

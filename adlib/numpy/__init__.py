@@ -17,5 +17,5 @@ from adlib.numpy.choosing import *
 from adlib.numpy.matrices import *
 from adlib.numpy.contraction import *
 from adlib.numpy.scalar_types import *
-from adlib.numpy import array_methods
+from adlib.numpy import array_methods, fft, linalg
 array_methods.install()

@@ -21,23 +21,19 @@ from adlib.numpy.promotion import (
     broadcast_array,
     broadcast_shapes,
     convert,
-    promote_dtypes,
     to_array,
     to_arrays,
 )
 from adlib.numpy.shaping import concatenate, ravel, reshape
 
-Immutable = "Arrays are immutable, so jnp.{0} returns an updated copy; say so with inplace=False."
-
-
 def _index_type() -> Any:
     return dtypes.canonicalize_dtype(np.int64)
 
 
-def _indices(name: str, indices: Any) -> Array:
+def _indices(name: str, indices: Any, error: type[Exception] = TypeError) -> Array:
     index = array(indices) if isinstance(indices, (list, tuple)) else to_array(indices, name, 1)
     if not dtypes.is_integer(index.aval.dtype):
-        raise TypeError(
+        raise error(
             f"{name}: indices must have an integer type, got {index.aval.str_short()}.{here()}\n"
             "  Repair: convert them with .astype(int)."
         )
@@ -77,7 +73,7 @@ def take(
     if out is not None:
         raise NotImplementedError("The 'out' argument to jnp.take is not supported.")
     x = to_array(a, "take")
-    index = _indices("take", indices)
+    index = _indices("take", indices, ValueError)
     if axis is None:
         x, axis = ravel(x), 0
     axis = axis_of(axis, x.aval.ndim)
@@ -135,14 +131,19 @@ def take_along_axis(
             raise ValueError(f"indices must be 1D if axis=None, got ndim={index.aval.ndim}{here()}")
         return take(x, index, None, None, mode, fill_value=fill_value)
     axis = axis_of(axis, x.aval.ndim)
-    index, mode = _in_mode(index, x.aval.shape[axis], mode)
+    if mode == "wrap":
+        index, mode = _in_mode(index, x.aval.shape[axis], mode)
     places = _along_axis("take_along_axis", x, index, axis)
+    mode = "fill" if mode is None else mode
     return x.at[places].get(mode=mode, fill_value=fill_value)  # type: ignore[attr-defined,no-any-return]
 
 
 def _copying(name: str, inplace: bool) -> None:
     if inplace:
-        raise ValueError(Immutable.format(name) + here())
+        raise ValueError(
+            f"Arrays are immutable, so jnp.{name} returns an updated copy; say so with "
+            f"inplace=False.{here()}"
+        )
 
 
 def put_along_axis(

@@ -19,15 +19,15 @@ from tests.ops.program_samples import PROGRAM_SAMPLES
 PRIMITIVES = harness.load_primitives()
 
 # No samples, because
-_AXIS = "it needs the axis name of an enclosing vmap: tests/control/test_collectives.py"
+_AXIS = "it needs the axis name of an enclosing vmap, as tests/control has it"
 NO_SAMPLES = {
     "psum": _AXIS,
     "pmax": _AXIS,
     "pmin": _AXIS,
     "all_gather": _AXIS,
     "axis_index": _AXIS,
-    "custom_root": "its equation and solver share constants, which cannot move one by one: "
-    "tests/control/test_roots.py",
+    "custom_root": "its equation and solver share constants, which cannot move one by one; "
+    "tests/control has it",
     "custom_lin": "it is what custom_vjp_call leaves on the tape, and is tested through that",
 }
 
