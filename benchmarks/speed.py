@@ -18,10 +18,12 @@ class Commander(Protocol):
     def call(self, command: str, *arguments: Any) -> Any: ...
 
 
-def run_case(case: Case, workers: Mapping[str, Commander], rounds: int) -> dict[str, Any]:
+def run_case(
+    case: Case, workers: Mapping[str, Commander], rounds: int, clock: str = "wall"
+) -> dict[str, Any]:
     """One row as plain data: times, ratios, bars, and the errors and disagreements met.
 
-    Times are seconds per call. A library whose form raises, or whose result disagrees, is left
+    Times are seconds per call on the given clock (``wall`` or ``cpu``). A library whose form raises, or whose result disagrees, is left
     out of the timing and named under ``errors``.
     """
     errors: dict[str, str] = {}
@@ -38,7 +40,7 @@ def run_case(case: Case, workers: Mapping[str, Commander], rounds: int) -> dict[
             results[library, form] = reply["result"]
     for key in _disagreeing(case, results, errors):
         del calls[key]
-    times = _alternate(case, workers, calls, rounds)
+    times = _alternate(case, workers, calls, rounds, clock)
     for worker in workers.values():
         worker.call("release")
     return summarize(case, times, errors)
@@ -69,6 +71,7 @@ def _alternate(
     workers: Mapping[str, Commander],
     calls: Mapping[tuple[str, int], int],
     rounds: int,
+    clock: str,
 ) -> dict[tuple[str, int], list[float]]:
     """Every form once per round; the order rotates, so that none always follows the same one."""
     keys = list(calls)
@@ -77,7 +80,7 @@ def _alternate(
         shift = index % len(keys)
         for key in keys[shift:] + keys[:shift]:
             library, form = key
-            times[key].append(workers[library].call("time", case.name, form, calls[key]))
+            times[key].append(workers[library].call("time", case.name, form, calls[key], clock))
     return times
 
 

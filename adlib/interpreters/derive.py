@@ -35,13 +35,14 @@ call_p.inline = lambda *args, jaxpr: eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *args
 class Derived:
     """A program with what it takes to run it at once."""
 
-    __slots__ = ("avals", "function", "info", "jaxpr")
+    __slots__ = ("avals", "function", "info", "jaxpr", "places")
 
     def __init__(self, jaxpr: ClosedJaxpr, info: Any = None) -> None:
         self.jaxpr = jaxpr
         self.function = program(jaxpr, backend.default().xp)
         self.avals = jaxpr.out_avals
         self.info = info
+        self.places: Any = None
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """Results for Arrays, under the current interpreter."""

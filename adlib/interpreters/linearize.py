@@ -19,7 +19,7 @@ from adlib.core.evaluate import EvalTrace
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, eval_jaxpr
 from adlib.core.primitive import Primitive
 from adlib.core.program import program
-from adlib.core.trace import Trace, Tracer, check_leaks, fresh, state, using
+from adlib.core.trace import Trace, Tracer, fresh, state, using
 from adlib.interpreters import derive
 from adlib.interpreters.jvp import JVPTrace, JVPTracer, jvp_jaxpr
 from adlib.interpreters.stage import StageTrace, replay, single_equation
@@ -63,18 +63,20 @@ class TapeEqn:
 
 
 # What eager linearization puts on the tape instead of an equation: (rule, residuals as bare
-# ndarrays, input tracers, output tracers). ``as_eqn`` spells it out.
-TapeCall = tuple[Any, Any, list[LinearTracer], list[LinearTracer]]
+# ndarrays, indices of inputs, indices of outputs). ``as_eqn`` spells it out.
+TapeCall = tuple[Any, Any, list[int], Sequence[int]]
 
 
-def as_eqn(entry: TapeEqn | TapeCall) -> TapeEqn:
+def as_eqn(tape: Tape, entry: TapeEqn | TapeCall) -> TapeEqn:
     """An entry of the tape as an equation."""
     if type(entry) is TapeEqn:
         return entry
     rule, residuals, inputs, outs = entry  # type: ignore[misc]
     avals = rule.jaxpr.in_avals
     boxed = [ArrayImpl(r, a) for r, a in zip(residuals, avals, strict=False)]
-    return TapeEqn(linear_call_p, [*boxed, *inputs], outs, {"rule": rule}, None)
+    ins = [LinearTracer(tape, a, i) for i, a in zip(inputs, avals[len(boxed) :], strict=True)]
+    made = [LinearTracer(tape, a, i) for i, a in zip(outs, rule.out_avals, strict=True)]
+    return TapeEqn(linear_call_p, [*boxed, *ins], made, {"rule": rule}, None)
 
 
 class Tape(Trace):
@@ -149,12 +151,22 @@ class LinearRule:
       transposed: programs of the transposed linear part, by which cotangents are given.
     """
 
-    __slots__ = ("count", "jaxpr", "known", "out_avals", "out_mask", "residuals", "transposed")
+    __slots__ = (
+        "count",
+        "jaxpr",
+        "known",
+        "out_avals",
+        "out_mask",
+        "residuals",
+        "single",
+        "transposed",
+    )
 
     def __init__(self, split: Split, count: int, out_mask: list[bool]) -> None:
         self.known = derive.Derived(split.known)
         self.count = count
         self.out_mask = out_mask
+        self.single = count == 1 and out_mask[0]
         self.residuals = split.residuals
         self.jaxpr: Any = split.unknown if any(out_mask) else None
         self.out_avals = split.unknown.out_avals
@@ -176,12 +188,8 @@ class LinearizeTrace(JVPTrace):
     Its parent is the tape and the tape's parent the interpreter that computes primals.
     """
 
-    __slots__ = ("direct",)
+    __slots__ = ()
     parent: Tape
-
-    def __init__(self, tape: Tape) -> None:
-        super().__init__(tape)
-        self.direct = type(tape.parent) is EvalTrace
 
     def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if self.eager and primitive.first_order:
@@ -200,16 +208,12 @@ class LinearizeTrace(JVPTrace):
     def _run_derived(
         self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
-        """Eager mode's shortest way: one look-up, one program, one entry on the tape.
-
-        None where there is no program yet.
-        """
+        """One program and one entry on the tape for the whole rule; None where there is none."""
         primals: list[Any] = []
-        avals: Any = []
         tangents: list[Any] = []
         mask, bit = 0, 1
         for a in args:
-            if type(a) is JVPTracer and a.trace is self:
+            if isinstance(a, JVPTracer) and a.trace is self:
                 t = a.tangent
                 if type(t) is not LinearTracer:
                     return None
@@ -217,65 +221,122 @@ class LinearizeTrace(JVPTrace):
                 mask |= bit
                 a = a.primal
             primals.append(a)
-            avals.append(a.aval)
             bit <<= 1
         tape = self.parent
         below = tape.parent
-        previous = state.trace
-        state.trace = below  # type: ignore[assignment]
-        try:
+        with using(below):  # type: ignore[arg-type]
             if not mask:
                 return below.process(primitive, tuple(primals), params)  # type: ignore[union-attr]
-            avals = tuple(avals)
-            key = (
-                ("linearize", mask, avals, *params.items())
-                if params
-                else ("linearize", mask, avals)
-            )
-            rule = derive.lookup(
-                primitive, key, lambda: _linearized_rule(primitive, avals, mask, params)
-            )
+            rule = linear_rule(primitive, mask, tuple([p.aval for p in primals]), params)
             if rule is None:
                 return None
-            outs, residuals = self._known(rule, primals)
-        finally:
-            state.trace = previous
+            outs = rule.known(primals)
+        outs, residuals = outs[: rule.count], outs[rule.count :]
         if rule.jaxpr is None:
             return outs if primitive.multiple_results else outs[0]
         lin_outs = [tape.new(aval) for aval in rule.out_avals]
-        if type(residuals) is tuple:
-            tape.eqns.append((rule, residuals, tangents, lin_outs))
-        else:
-            tape.eqns.append(
-                TapeEqn(linear_call_p, [*residuals, *tangents], lin_outs, {"rule": rule}, None)
-            )
-        if not primitive.multiple_results:
-            return JVPTracer(self, outs[0], lin_outs[0])
+        tape.eqns.append(
+            TapeEqn(linear_call_p, [*residuals, *tangents], lin_outs, {"rule": rule}, None)
+        )
         rest = iter(lin_outs)
-        return [
+        pairs = [
             JVPTracer(self, o, next(rest)) if m else o
             for o, m in zip(outs, rule.out_mask, strict=True)
         ]
+        return pairs if primitive.multiple_results else pairs[0]
 
-    def _known(self, rule: LinearRule, primals: list[Any]) -> tuple[list[Any], Any]:
-        """Results and residuals; residuals as a tuple of bare ndarrays in the direct case."""
-        count = rule.count
-        if self.direct:
-            try:
-                values = [p._value for p in primals]
-            except AttributeError:
-                check_leaks(tuple(primals))
-            token = quiet.enter()
-            try:
-                outs = rule.known.function(*values)
-            finally:
-                quiet.leave(token)
-            avals = rule.known.avals
-            if count == 1:
-                return [ArrayImpl(outs[0], avals[0])], outs[1:]
-            return [ArrayImpl(outs[i], avals[i]) for i in range(count)], outs[count:]
-        outs = rule.known(primals)
-        return outs[:count], outs[count:]
+
+class DirectTracer(JVPTracer):
+    """A primal value and its tangent's index on the tape, in the barest form."""
+
+    __slots__ = ("index", "value")
+
+    def __init__(self, trace: Any, aval: ShapedArray, value: Any, index: int) -> None:
+        self.trace = trace
+        self.aval = aval
+        self.value = value
+        self.index = index
+
+    @property
+    def primal(self) -> ArrayImpl:  # type: ignore[override]
+        return ArrayImpl(self.value, self.aval)
+
+    @property
+    def tangent(self) -> LinearTracer:  # type: ignore[override]
+        return LinearTracer(self.trace.parent, self.aval.to_tangent_aval(), self.index)
+
+
+class DirectTrace(LinearizeTrace):
+    """Linearization right above the evaluator: the path whose microseconds users feel.
+
+    An operation is one look-up, one call of a program on bare ndarrays, and one tuple on the
+    tape. Everything that is out of the ordinary goes the general way.
+    """
+
+    __slots__ = ()
+
+    def _run_derived(
+        self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
+    ) -> Any:
+        values: list[Any] = []
+        key: Any = []
+        inputs: list[int] = []
+        mask, bit = 0, 1
+        for a in args:
+            if type(a) is DirectTracer and a.trace is self:
+                mask |= bit
+                inputs.append(a.index)
+                values.append(a.value)
+            elif type(a) is ArrayImpl:
+                values.append(a._value)
+            else:
+                return LinearizeTrace._run_derived(self, primitive, args, params)
+            key.append(a.aval)
+            bit <<= 1
+        if not mask:
+            return LinearizeTrace._run_derived(self, primitive, args, params)
+        rule = linear_rule(primitive, mask, tuple(key), params)
+        if rule is None:
+            return None
+        known = rule.known
+        token = quiet.enter()
+        try:
+            outs = known.function(*values)
+        finally:
+            quiet.leave(token)
+        tape = self.parent
+        index = tape.count
+        if rule.single:
+            tape.count = index + 1
+            tape.eqns.append((rule, outs[1:], inputs, (index,)))
+            result = DirectTracer(self, known.avals[0], outs[0], index)
+            return [result] if primitive.multiple_results else result
+        results: list[Any] = []
+        for value, aval, has_tangent in zip(outs, known.avals, rule.out_mask, strict=False):
+            if has_tangent:
+                results.append(DirectTracer(self, aval, value, tape.count))
+                tape.count += 1
+            else:
+                results.append(ArrayImpl(value, aval))
+        if tape.count > index:
+            tape.eqns.append((rule, outs[rule.count :], inputs, range(index, tape.count)))
+        return results if primitive.multiple_results else results[0]
+
+
+def linear_rule(
+    primitive: Primitive, mask: int, avals: tuple[ShapedArray, ...], params: dict[str, Any]
+) -> LinearRule | None:
+    """The rule derived for these types and active arguments; None at first sight."""
+    key = ("linearize", mask, avals, *params.items()) if params else ("linearize", mask, avals)
+    try:
+        rule = primitive.derived.get(key)
+    except TypeError:  # a parameter that cannot be hashed
+        return None
+    if rule is not None:
+        return rule  # type: ignore[no-any-return]
+    return derive.lookup(  # type: ignore[no-any-return]
+        primitive, key, lambda: _linearized_rule(primitive, avals, mask, params)
+    )
 
 
 def _linearized_rule(primitive: Primitive, avals: Any, active: int, params: Any) -> LinearRule:
@@ -311,7 +372,7 @@ class LinearMap:
                 env[tracer.index] = next(given)
         owns = self.tape.owns
         for entry in self.tape.eqns:
-            eqn = as_eqn(entry)
+            eqn = as_eqn(self.tape, entry)
             args = [env[a.index] if owns(a) else a for a in eqn.args]
             out = eqn.primitive.bind(*args, **eqn.params)
             for tracer, value in zip(
@@ -331,16 +392,25 @@ def linearize_flat(
         for p in primals
     ]
     try:
-        with fresh(LinearizeTrace(tape)) as trace:
+        direct = type(tape.parent) is EvalTrace and derive.usable()
+        with fresh(DirectTrace(tape) if direct else LinearizeTrace(tape)) as trace:
             args = [
-                p if t is None else JVPTracer(trace, p, t)
-                for p, t in zip(primals, inputs, strict=True)
+                _start(trace, p, t, direct) for p, t in zip(primals, inputs, strict=True)
             ]
             pairs = [trace.split(o) for o in function(*args)]
             del args
     finally:
         tape.alive = False
     return [p for p, _ in pairs], LinearMap(tape, inputs, [t for _, t in pairs])
+
+
+def _start(trace: LinearizeTrace, primal: Any, tangent: Any, direct: bool) -> Any:
+    """An argument with its unknown tangent."""
+    if tangent is None:
+        return primal
+    if direct and type(primal) is ArrayImpl:
+        return DirectTracer(trace, primal.aval, primal._value, tangent.index)
+    return JVPTracer(trace, primal, tangent)
 
 
 # --------------------------------------------------------- partial evaluation
@@ -447,7 +517,7 @@ def _needed(tape: Tape, outs: Sequence[Any]) -> list[TapeEqn]:
     wanted = {o.index for o in outs if tape.owns(o)}
     kept = []
     for entry in reversed(tape.eqns):
-        eqn = as_eqn(entry)
+        eqn = as_eqn(tape, entry)
         if eqn.primitive.effect or any(o.index in wanted for o in eqn.outs):
             kept.append(eqn)
             wanted.update(a.index for a in eqn.args if tape.owns(a))

@@ -73,7 +73,7 @@ class _Sweep:
         outer = stage.location if stage is not None else None
         try:
             for entry in _drain(entries) if consume else reversed(entries):
-                eqn = as_eqn(entry)
+                eqn = as_eqn(self._tape, entry)
                 cts = [self._cotangents.pop(o.index, None) for o in eqn.outs]
                 if all([ct is None for ct in cts]):
                     continue
@@ -111,7 +111,11 @@ class _Sweep:
 class _EagerSweep(_Sweep):
     """The sweep on concrete values: pairs of bare ndarray and type between derived programs."""
 
-    __slots__ = ()
+    __slots__ = ("_pairs",)
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__(tape)
+        self._pairs: list[Any] = [None] * tape.count
 
     def give(self, tracer: Any, ct: Any) -> None:
         if ct is None or type(ct) is Zero or not self._tape.owns(tracer):
@@ -119,52 +123,78 @@ class _EagerSweep(_Sweep):
         self._add(tracer.index, ct._value, ct.aval)
 
     def _add(self, index: int, value: Any, aval: ShapedArray) -> None:
-        before = self._cotangents.get(index)
+        before = self._pairs[index]
         if before is not None:
             value = before[0] + value
             aval = aval if before[1].weak_type else before[1]
-        self._cotangents[index] = (value, aval)
+        self._pairs[index] = (value, aval)
 
     def take(self, tracer: Any) -> Any:
-        found = self._cotangents.pop(tracer.index, None)
+        found = self._pairs[tracer.index]
         return Zero(tracer.aval) if found is None else ArrayImpl(*found)
 
+    def _pop(self, index: int) -> Any:
+        found = self._pairs[index]
+        self._pairs[index] = None
+        return found
+
     def run(self, entries: list[Any], consume: bool) -> None:
+        pairs = self._pairs
         token = quiet.enter()
         try:
             for entry in _drain(entries) if consume else reversed(entries):
-                if type(entry) is tuple:
-                    self._call(*entry)
+                if type(entry) is not tuple:
+                    self._general(entry)
                     continue
-                cts = [self._cotangents.pop(o.index, None) for o in entry.outs]
-                if any([ct is not None for ct in cts]):
-                    boxed = [None if ct is None else ArrayImpl(*ct) for ct in cts]
-                    del cts
-                    self.step(entry, boxed)
+                rule, residuals, inputs, outs = entry
+                if not rule.single:
+                    self._several(rule, residuals, inputs, outs)
+                    continue
+                index = outs[0]
+                found = pairs[index]
+                if found is None:
+                    continue
+                pairs[index] = None
+                ct, aval = found
+                derived = rule.transposed.get(aval)
+                if derived is None:
+                    derived = _transposed_rule(rule, (aval,))
+                results = derived.function(*residuals, ct)
+                if derived.places is None:
+                    place = inputs[0]
+                    before = pairs[place]
+                    if before is None:
+                        pairs[place] = (results[0], derived.avals[0])
+                    else:
+                        self._add(place, results[0], derived.avals[0])
+                    continue
+                for place, value, kind in zip(
+                    derived.places, results, derived.avals, strict=True
+                ):
+                    self._add(inputs[place], value, kind)
         finally:
             quiet.leave(token)
 
-    def _call(self, rule: LinearRule, residuals: Any, inputs: Any, outs: Any) -> None:
-        pop = self._cotangents.pop
-        if len(outs) == 1:
-            found = pop(outs[0].index, None)
-            if found is None:
-                return
-            ct, aval = found
-            derived = rule.transposed.get(aval) or _transposed_rule(rule, (aval,))
-            results = derived.function(*residuals, ct)
-        else:
-            cts = [pop(o.index, None) for o in outs]
-            given = [ct[0] for ct in cts if ct is not None]
-            if not given:
-                return
-            avals = tuple([None if ct is None else ct[1] for ct in cts])
-            derived = _transposed_rule(rule, avals)
-            results = derived.function(*residuals, *given)
-        rest = iter(zip(results, derived.avals, strict=True))
-        for tracer, m in zip(inputs, derived.info, strict=True):
-            if m:
-                self._add(tracer.index, *next(rest))
+    def _general(self, entry: TapeEqn) -> None:
+        """An entry recorded by a rule itself, or within another transformation."""
+        cts = [self._pop(o.index) for o in entry.outs]
+        if any([ct is not None for ct in cts]):
+            boxed = [None if ct is None else ArrayImpl(*ct) for ct in cts]
+            del cts
+            self.step(entry, boxed)
+
+    def _several(self, rule: LinearRule, residuals: Any, inputs: Any, outs: Any) -> None:
+        """A derived entry with several results."""
+        cts = [self._pop(index) for index in outs]
+        given = [ct[0] for ct in cts if ct is not None]
+        if not given:
+            return
+        avals = tuple([None if ct is None else ct[1] for ct in cts])
+        derived = rule.transposed.get(avals) or _transposed_rule(rule, avals)
+        results = derived.function(*residuals, *given)
+        places = derived.places if derived.places is not None else (0,)
+        for place, value, kind in zip(places, results, derived.avals, strict=True):
+            self._add(inputs[place], value, kind)
 
 
 def _drain(entries: list[Any]) -> Any:
@@ -184,6 +214,9 @@ def _transposed_rule(
     if found is None:
         linear = [False] * rule.residuals + [True] * (len(rule.jaxpr.in_avals) - rule.residuals)
         found = derive.Derived(*_transpose_jaxpr(rule.jaxpr, linear, cotangents))
+        # which inputs the results belong to; None for the commonest case, the only one
+        if len(found.info) > 1 or not found.info[0]:
+            found.places = [i for i, m in enumerate(found.info) if m]
         rule.transposed[key] = found
     return found
 

@@ -54,6 +54,9 @@ from adlib.control.while_loop import (
     while_loop,
     while_p,
 )
+
+# ------------------------------------- products, convolutions, windows, linear algebra, FFT
+from adlib.lax import linalg  # noqa: E402
 from adlib.ops.arithmetic import (
     add,
     add_p,
@@ -114,6 +117,24 @@ from adlib.ops.bitwise import (
 )
 from adlib.ops.constructors import (
     add_any_p,
+)
+from adlib.ops.conv import (  # noqa: E402
+    conv,
+    conv_general_dilated,
+    conv_general_dilated_local,
+    conv_general_dilated_p,
+    conv_general_dilated_patches,
+    conv_transpose,
+    conv_with_general_padding,
+)
+from adlib.ops.conv_numbers import (  # noqa: E402
+    ConvDimensionNumbers,
+    ConvGeneralDilatedDimensionNumbers,
+    conv_dimension_numbers,
+    conv_general_permutations,
+    conv_general_shape_tuple,
+    conv_shape_tuple,
+    conv_transpose_shape_tuple,
 )
 from adlib.ops.conversion import (
     bitcast_convert_type,
@@ -190,6 +211,7 @@ from adlib.ops.elementary import (
     square,
     square_p,
 )
+from adlib.ops.fft import FftType, fft, fft_p  # noqa: E402
 from adlib.ops.filling import (
     broadcast,
     broadcast_shapes,
@@ -381,29 +403,6 @@ from adlib.ops.trigonometric import (
     tan,
     tan_p,
 )
-
-# ------------------------------------- products, convolutions, windows, linear algebra, FFT
-from adlib.lax import linalg  # noqa: E402
-from adlib.ops.conv import (  # noqa: E402
-    conv,
-    conv_general_dilated,
-    conv_general_dilated_local,
-    conv_general_dilated_p,
-    conv_general_dilated_patches,
-    conv_transpose,
-    conv_with_general_padding,
-)
-from adlib.ops.conv_numbers import (  # noqa: E402
-    ConvDimensionNumbers,
-    ConvGeneralDilatedDimensionNumbers,
-    conv_dimension_numbers,
-    conv_general_permutations,
-    conv_general_shape_tuple,
-    conv_shape_tuple,
-    conv_transpose_shape_tuple,
-)
-from adlib.ops.dot import DotDimensionNumbers, Precision, PrecisionLike, dot_general_p  # noqa: E402
-from adlib.ops.fft import FftType, fft, fft_p  # noqa: E402
 from adlib.ops.windows import (  # noqa: E402
     reduce_window,
     reduce_window_max_p,

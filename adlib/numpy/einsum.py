@@ -10,9 +10,9 @@ from adlib import lax
 from adlib.base.source import here
 from adlib.core.array import Array
 from adlib.numpy.contraction import operands as pair
-from adlib.numpy.promotion import convert, promote_dtypes, to_array
 from adlib.numpy.creation import wanted_dtype
 from adlib.numpy.matrices import diagonal
+from adlib.numpy.promotion import convert, promote_dtypes, to_array
 
 PrecisionLike = Any
 

@@ -43,9 +43,7 @@ Shape = Sequence[int] | None
 # ------------------------------------------------------------------------ core
 
 
-def _transform(
-    name: str, kind: FftType, a: Any, s: Any, axes: Any, norm: str | None
-) -> Array:
+def _transform(name: str, kind: FftType, a: Any, s: Any, axes: Any, norm: str | None) -> Array:
     """Cut or pad to the sizes asked for, transform, scale."""
     x = to_array(a, name)
     axes = _axes(name, x, s, axes)
@@ -58,8 +56,11 @@ def _transform(
     if not axes:
         return convert(x, dtypes.complex_of(dtypes.canonicalize_dtype(np.float64)))
     if kind is FftType.IRFFT:
-        lengths = s if s is not None else [
-            *[x.aval.shape[i] for i in axes[:-1]], 2 * (x.aval.shape[axes[-1]] - 1)]
+        lengths = (
+            s
+            if s is not None
+            else [*[x.aval.shape[i] for i in axes[:-1]], 2 * (x.aval.shape[axes[-1]] - 1)]
+        )
         wanted = [*lengths[:-1], lengths[-1] // 2 + 1]
     else:
         lengths = wanted = s if s is not None else [x.aval.shape[i] for i in axes]
@@ -188,7 +189,9 @@ def _complex(a: Any, name: str) -> Array:
 # ---------------------------------------------------------------- several axes
 
 
-def fftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None) -> Array:
+def fftn(
+    a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Array:
     """``fft`` over several axes.
 
     Args:
@@ -200,26 +203,30 @@ def fftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str |
     return _transform("fftn", FftType.FFT, a, s, axes, norm)
 
 
-def ifftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None) -> Array:
+def ifftn(
+    a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Array:
     """The inverse of ``fftn``."""
     return _transform("ifftn", FftType.IFFT, a, s, axes, norm)
 
 
-def rfftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None) -> Array:
+def rfftn(
+    a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Array:
     """``fftn`` of a real array, with half of the spectrum along the last of the axes."""
     return _transform("rfftn", FftType.RFFT, a, s, axes, norm)
 
 
-def irfftn(a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None) -> Array:
+def irfftn(
+    a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
+) -> Array:
     """The inverse of ``rfftn``; ``s`` are sizes of the real result."""
     return _transform("irfftn", FftType.IRFFT, a, s, axes, norm)
 
 
 def _two(name: str, kind: FftType, a: Any, s: Shape, axes: Sequence[int], norm: Any) -> Array:
     if len(axes) != 2:
-        raise ValueError(
-            f"jnp.fft.{name} only supports 2 axes. Got axes = {tuple(axes)}.{here()}"
-        )
+        raise ValueError(f"jnp.fft.{name} only supports 2 axes. Got axes = {tuple(axes)}.{here()}")
     return _transform(name, kind, a, s, axes, norm)
 
 
@@ -228,17 +235,23 @@ def fft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | No
     return _two("fft2", FftType.FFT, a, s, axes, norm)
 
 
-def ifft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Array:
+def ifft2(
+    a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Array:
     """The inverse of ``fft2``."""
     return _two("ifft2", FftType.IFFT, a, s, axes, norm)
 
 
-def rfft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Array:
+def rfft2(
+    a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Array:
     """``fft2`` of a real array."""
     return _two("rfft2", FftType.RFFT, a, s, axes, norm)
 
 
-def irfft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Array:
+def irfft2(
+    a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Array:
     """The inverse of ``rfft2``."""
     return _two("irfft2", FftType.IRFFT, a, s, axes, norm)
 
@@ -259,7 +272,9 @@ def _count(name: str, n: Any) -> int:
     try:
         return operator.index(n)
     except TypeError:
-        raise ValueError(f"The n argument of jnp.fft.{name} must be an integer, got {n}.{here()}") from None
+        raise ValueError(
+            f"The n argument of jnp.fft.{name} must be an integer, got {n}.{here()}"
+        ) from None
 
 
 def fftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> Array:

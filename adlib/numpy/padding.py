@@ -15,10 +15,10 @@ from adlib.core.array import Array, scalar
 from adlib.numpy.choosing import known_integers
 from adlib.numpy.functional import apply_along_axis
 from adlib.numpy.promotion import broadcast_array, convert, to_array
+from adlib.numpy.quantiles import median
 from adlib.numpy.ranges import linspace
 from adlib.numpy.reductions import max, min
 from adlib.numpy.statistics import mean
-from adlib.numpy.quantiles import median
 from adlib.numpy.ufuncs import round
 
 _STATISTICS: dict[str, Callable[..., Array]] = {

@@ -26,6 +26,7 @@ from adlib.numpy.promotion import (
 )
 from adlib.numpy.shaping import concatenate, ravel, reshape
 
+
 def _index_type() -> Any:
     return dtypes.canonicalize_dtype(np.int64)
 

@@ -14,7 +14,6 @@ from adlib.control.custom_jvp import custom_jvp
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.numpy.makers import float_binary, float_unary
-from adlib.ops.reshaping import zeros as no_tangent
 from adlib.numpy.promotion import (
     broadcast_array,
     convert,
@@ -23,6 +22,7 @@ from adlib.numpy.promotion import (
     to_array,
     to_arrays,
 )
+from adlib.ops.reshaping import zeros as no_tangent
 
 # ------------------------------------------------------ exponentials, logarithms
 

@@ -17,13 +17,21 @@ from adlib.ops.reshaping import full_like
 # ------------------------------------------------------------------ negation
 
 neg_p = elementwise(
-    "neg", "negative", [lambda t, ans, x: neg(t)], kinds="iufc",
+    "neg",
+    "negative",
+    [lambda t, ans, x: neg(t)],
+    kinds="iufc",
     transpose=lambda ct, x: (neg(ct),),
 )
 
 
 def neg(x: Any) -> Any:
-    """``-x``, element by element."""
+    """``-x``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.neg(2.0)
+    Array(-2., dtype=float32, weak_type=True)
+    """
     return neg_p.bind(*operands("neg", x))
 
 
@@ -38,13 +46,22 @@ def _add_transpose(ct: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 add_p = elementwise(
-    "add", "add", [lambda t, ans, x, y: t, lambda t, ans, x, y: t],
-    kinds="biufc", infix="+", transpose=_add_transpose,
+    "add",
+    "add",
+    [lambda t, ans, x, y: t, lambda t, ans, x, y: t],
+    kinds="biufc",
+    infix="+",
+    transpose=_add_transpose,
 )
 
 
 def add(x: Any, y: Any) -> Any:
-    """``x + y``, element by element."""
+    """``x + y``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.add(1.0, 2.0)
+    Array(3., dtype=float32, weak_type=True)
+    """
     return add_p.bind(*operands("add", x, y))
 
 
@@ -56,13 +73,22 @@ def _sub_transpose(ct: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 sub_p = elementwise(
-    "sub", "subtract", [lambda t, ans, x, y: t, lambda t, ans, x, y: neg(t)],
-    kinds="iufc", infix="-", transpose=_sub_transpose,
+    "sub",
+    "subtract",
+    [lambda t, ans, x, y: t, lambda t, ans, x, y: neg(t)],
+    kinds="iufc",
+    infix="-",
+    transpose=_sub_transpose,
 )
 
 
 def sub(x: Any, y: Any) -> Any:
-    """``x - y``, element by element."""
+    """``x - y``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.sub(3.0, 1.0)
+    Array(2., dtype=float32, weak_type=True)
+    """
     return sub_p.bind(*operands("sub", x, y))
 
 
@@ -78,13 +104,22 @@ def _mul_transpose(ct: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 mul_p = elementwise(
-    "mul", "multiply", [lambda t, ans, x, y: mul(t, y), lambda t, ans, x, y: mul(x, t)],
-    kinds="biufc", infix="*", transpose=_mul_transpose,
+    "mul",
+    "multiply",
+    [lambda t, ans, x, y: mul(t, y), lambda t, ans, x, y: mul(x, t)],
+    kinds="biufc",
+    infix="*",
+    transpose=_mul_transpose,
 )
 
 
 def mul(x: Any, y: Any) -> Any:
-    """``x * y``, element by element."""
+    """``x * y``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.mul(2.0, 3.0)
+    Array(6., dtype=float32, weak_type=True)
+    """
     return mul_p.bind(*operands("mul", x, y))
 
 
@@ -107,22 +142,33 @@ def _div_transpose(ct: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 div_p = elementwise(
-    "div", _div_kernel,
+    "div",
+    _div_kernel,
     [lambda t, ans, x, y: div(t, y), lambda t, ans, x, y: mul(neg(t), div(ans, y))],
-    kinds="iufc", transpose=_div_transpose,
+    kinds="iufc",
+    transpose=_div_transpose,
     samples=lambda: [
         Sample((normal(2, 3), uniform(2, 3))),
         Sample((normal(2, 3), uniform(1, 3)), name="broadcast"),
         Sample((normal(2, 3, dtype=np.complex64), normal(2, 3, dtype=np.complex64)), name="c"),
-        Sample((normal(9, dtype=np.int32), np.array([1, 2, -3, 4, -5, 6, 0, -8, 9], np.int32)),
-               name="int"),
+        Sample(
+            (normal(9, dtype=np.int32), np.array([1, 2, -3, 4, -5, 6, 0, -8, 9], np.int32)),
+            name="int",
+        ),
         Sample((normal(2, 3), uniform()), name="scalar"),
     ],
 )
 
 
 def div(x: Any, y: Any) -> Any:
-    """``x / y``, element by element; integers are divided with rounding towards zero."""
+    """``x / y``, element by element; integers are divided with rounding towards zero.
+
+    >>> from adlib import lax
+    >>> lax.div(3.0, 2.0)
+    Array(1.5, dtype=float32, weak_type=True)
+    >>> lax.div(-7, 2)
+    Array(-3, dtype=int32, weak_type=True)
+    """
     return div_p.bind(*operands("div", x, y))
 
 
@@ -143,7 +189,8 @@ def _integer_pow_kernel(xp: Any, x: Any, *, y: int) -> Any:
 
 
 integer_pow_p = elementwise(
-    "integer_pow", _integer_pow_kernel,
+    "integer_pow",
+    _integer_pow_kernel,
     [lambda t, ans, x, y: mul(t, integer_pow_derivative(x, y))],
     kinds="iufc",
     samples=lambda: [
@@ -190,8 +237,15 @@ def _bool_result(dtype: Any) -> Any:
 
 
 _ANY = "biufc"
-eq_p = elementwise("eq", "equal", None, kinds=_ANY + "K", result=_bool_result, arity=2,
-                   samples=lambda: [Sample((normal(5, dtype=np.int32), normal(5, dtype=np.int32)))])
+eq_p = elementwise(
+    "eq",
+    "equal",
+    None,
+    kinds=_ANY + "K",
+    result=_bool_result,
+    arity=2,
+    samples=lambda: [Sample((normal(5, dtype=np.int32), normal(5, dtype=np.int32)))],
+)
 ne_p = elementwise("ne", "not_equal", None, kinds=_ANY, result=_bool_result, arity=2)
 lt_p = elementwise("lt", "less", None, kinds="biuf", result=_bool_result, arity=2)
 le_p = elementwise("le", "less_equal", None, kinds="biuf", result=_bool_result, arity=2)
@@ -200,32 +254,62 @@ ge_p = elementwise("ge", "greater_equal", None, kinds="biuf", result=_bool_resul
 
 
 def eq(x: Any, y: Any) -> Any:
-    """``x == y``, element by element."""
+    """``x == y``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.eq(1, 1)
+    Array(True, dtype=bool, weak_type=True)
+    """
     return eq_p.bind(*operands("eq", x, y))
 
 
 def ne(x: Any, y: Any) -> Any:
-    """``x != y``, element by element."""
+    """``x != y``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.ne(1, 1)
+    Array(False, dtype=bool, weak_type=True)
+    """
     return ne_p.bind(*operands("ne", x, y))
 
 
 def lt(x: Any, y: Any) -> Any:
-    """``x < y``, element by element."""
+    """``x < y``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.lt(1, 2)
+    Array(True, dtype=bool, weak_type=True)
+    """
     return lt_p.bind(*operands("lt", x, y))
 
 
 def le(x: Any, y: Any) -> Any:
-    """``x <= y``, element by element."""
+    """``x <= y``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.le(2, 2)
+    Array(True, dtype=bool, weak_type=True)
+    """
     return le_p.bind(*operands("le", x, y))
 
 
 def gt(x: Any, y: Any) -> Any:
-    """``x > y``, element by element."""
+    """``x > y``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.gt(1, 2)
+    Array(False, dtype=bool, weak_type=True)
+    """
     return gt_p.bind(*operands("gt", x, y))
 
 
 def ge(x: Any, y: Any) -> Any:
-    """``x >= y``, element by element."""
+    """``x >= y``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.ge(2, 2)
+    Array(True, dtype=bool, weak_type=True)
+    """
     return ge_p.bind(*operands("ge", x, y))
 
 
@@ -235,18 +319,30 @@ exp_p = elementwise("exp", "exp", [lambda t, ans, x: mul(t, ans)])
 
 
 def exp(x: Any) -> Any:
-    """``e ** x``, element by element."""
+    """``e ** x``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.exp(0.0)
+    Array(1., dtype=float32, weak_type=True)
+    """
     return exp_p.bind(*operands("exp", x))
 
 
 log_p = elementwise(
-    "log", "log", [lambda t, ans, x: div(t, x)],
+    "log",
+    "log",
+    [lambda t, ans, x: div(t, x)],
     samples=lambda: [Sample((uniform(2, 3),)), Sample((normal(3, dtype=np.complex64),), name="c")],
 )
 
 
 def log(x: Any) -> Any:
-    """Natural logarithm, element by element."""
+    """Natural logarithm, element by element.
+
+    >>> from adlib import lax
+    >>> lax.log(1.0)
+    Array(0., dtype=float32, weak_type=True)
+    """
     return log_p.bind(*operands("log", x))
 
 
@@ -255,12 +351,22 @@ cos_p = elementwise("cos", "cos", [lambda t, ans, x: neg(mul(t, sin(x)))])
 
 
 def sin(x: Any) -> Any:
-    """Sine of ``x`` in radians, element by element."""
+    """Sine of ``x`` in radians, element by element.
+
+    >>> from adlib import lax
+    >>> lax.sin(0.0)
+    Array(0., dtype=float32, weak_type=True)
+    """
     return sin_p.bind(*operands("sin", x))
 
 
 def cos(x: Any) -> Any:
-    """Cosine of ``x`` in radians, element by element."""
+    """Cosine of ``x`` in radians, element by element.
+
+    >>> from adlib import lax
+    >>> lax.cos(0.0)
+    Array(1., dtype=float32, weak_type=True)
+    """
     return cos_p.bind(*operands("cos", x))
 
 
@@ -274,5 +380,10 @@ tanh_p = elementwise("tanh", "tanh", [_tanh_derivative])
 
 
 def tanh(x: Any) -> Any:
-    """Hyperbolic tangent, element by element."""
+    """Hyperbolic tangent, element by element.
+
+    >>> from adlib import lax
+    >>> lax.tanh(0.5)
+    Array(0.4621172, dtype=float32, weak_type=True)
+    """
     return tanh_p.bind(*operands("tanh", x))

@@ -18,22 +18,42 @@ xor_p = elementwise("xor", "bitwise_xor", None, kinds="biu", arity=2)
 
 
 def bitwise_not(x: Any) -> Any:
-    """``~x``: every bit flipped; the negation of booleans."""
+    """``~x``: every bit flipped; the negation of booleans.
+
+    >>> from adlib import lax
+    >>> lax.bitwise_not(5)
+    Array(-6, dtype=int32, weak_type=True)
+    """
     return not_p.bind(*operands("bitwise_not", x))
 
 
 def bitwise_and(x: Any, y: Any) -> Any:
-    """``x & y``, bit by bit."""
+    """``x & y``, bit by bit.
+
+    >>> from adlib import lax
+    >>> lax.bitwise_and(6, 3)
+    Array(2, dtype=int32, weak_type=True)
+    """
     return and_p.bind(*operands("bitwise_and", x, y))
 
 
 def bitwise_or(x: Any, y: Any) -> Any:
-    """``x | y``, bit by bit."""
+    """``x | y``, bit by bit.
+
+    >>> from adlib import lax
+    >>> lax.bitwise_or(6, 3)
+    Array(7, dtype=int32, weak_type=True)
+    """
     return or_p.bind(*operands("bitwise_or", x, y))
 
 
 def bitwise_xor(x: Any, y: Any) -> Any:
-    """``x ^ y``, bit by bit."""
+    """``x ^ y``, bit by bit.
+
+    >>> from adlib import lax
+    >>> lax.bitwise_xor(6, 3)
+    Array(5, dtype=int32, weak_type=True)
+    """
     return xor_p.bind(*operands("bitwise_xor", x, y))
 
 
@@ -97,12 +117,22 @@ shift_right_logical_p = elementwise(
 
 
 def shift_left(x: Any, y: Any) -> Any:
-    """``x << y``; 0 where ``y`` is not within the width of ``x`` in bits."""
+    """``x << y``; 0 where ``y`` is not within the width of ``x`` in bits.
+
+    >>> from adlib import lax
+    >>> lax.shift_left(1, 4)
+    Array(16, dtype=int32, weak_type=True)
+    """
     return shift_left_p.bind(*operands("shift_left", x, y))
 
 
 def shift_right_arithmetic(x: Any, y: Any) -> Any:
-    """``x >> y`` with copies of the sign bit shifted in."""
+    """``x >> y`` with copies of the sign bit shifted in.
+
+    >>> from adlib import lax
+    >>> lax.shift_right_arithmetic(-8, 1)
+    Array(-4, dtype=int32, weak_type=True)
+    """
     return shift_right_arithmetic_p.bind(*operands("shift_right_arithmetic", x, y))
 
 
@@ -160,7 +190,12 @@ def population_count(x: Any) -> Any:
 
 
 def clz(x: Any) -> Any:
-    """The number of leading zero bits, element by element."""
+    """The number of leading zero bits, element by element.
+
+    >>> from adlib import lax
+    >>> lax.clz(1)
+    Array(31, dtype=int32, weak_type=True)
+    """
     return clz_p.bind(*operands("clz", x))
 
 

@@ -36,9 +36,18 @@ from adlib.ops.windows_geometry import Pads, Sizes, dilated, ints, padtype_to_pa
 
 
 def _shape(
-    lhs: ShapedArray, rhs: ShapedArray, *, window_strides: Sizes, padding: Pads,
-    lhs_dilation: Sizes, rhs_dilation: Sizes, dimension_numbers: ConvDimensionNumbers,
-    feature_group_count: int, batch_group_count: int, precision: Any, preferred_element_type: Any,
+    lhs: ShapedArray,
+    rhs: ShapedArray,
+    *,
+    window_strides: Sizes,
+    padding: Pads,
+    lhs_dilation: Sizes,
+    rhs_dilation: Sizes,
+    dimension_numbers: ConvDimensionNumbers,
+    feature_group_count: int,
+    batch_group_count: int,
+    precision: Any,
+    preferred_element_type: Any,
 ) -> ShapedArray:
     if lhs.dtype != rhs.dtype:
         raise TypeError(
@@ -52,7 +61,8 @@ def _shape(
             f"dimensions, but got {lhs.ndim - 2} and {len(window_strides)}.{here()}"
         )
     for name, values in (
-        ("window_strides", window_strides), ("lhs_dilation", lhs_dilation),
+        ("window_strides", window_strides),
+        ("lhs_dilation", lhs_dilation),
         ("rhs_dilation", rhs_dilation),
     ):
         if len(values) != lhs.ndim - 2 or any(v < 1 for v in values):
@@ -62,15 +72,24 @@ def _shape(
             )
     _check_groups(lhs, rhs, dimension_numbers, feature_group_count, batch_group_count)
     shape = output_shape(
-        lhs.shape, rhs.shape, dimension_numbers, window_strides, padding, lhs_dilation,
-        rhs_dilation, batch_group_count,
+        lhs.shape,
+        rhs.shape,
+        dimension_numbers,
+        window_strides,
+        padding,
+        lhs_dilation,
+        rhs_dilation,
+        batch_group_count,
     )
     dtype = lhs.dtype if preferred_element_type is None else preferred_element_type
     return ShapedArray(shape, dtype, lhs.weak_type and rhs.weak_type)
 
 
 def _check_groups(
-    lhs: ShapedArray, rhs: ShapedArray, numbers: ConvDimensionNumbers, feature_groups: int,
+    lhs: ShapedArray,
+    rhs: ShapedArray,
+    numbers: ConvDimensionNumbers,
+    feature_groups: int,
     batch_groups: int,
 ) -> None:
     if feature_groups < 1 or batch_groups < 1 or (feature_groups > 1 and batch_groups > 1):
@@ -104,13 +123,27 @@ def _check_groups(
 
 
 def _kernel(
-    xp: Any, *, window_strides: Sizes, padding: Pads, lhs_dilation: Sizes, rhs_dilation: Sizes,
-    dimension_numbers: ConvDimensionNumbers, feature_group_count: int, batch_group_count: int,
-    precision: Any, preferred_element_type: Any,
+    xp: Any,
+    *,
+    window_strides: Sizes,
+    padding: Pads,
+    lhs_dilation: Sizes,
+    rhs_dilation: Sizes,
+    dimension_numbers: ConvDimensionNumbers,
+    feature_group_count: int,
+    batch_group_count: int,
+    precision: Any,
+    preferred_element_type: Any,
 ) -> Callable[[Any, Any], Any]:
     convolve = convolution(
-        xp, dimension_numbers, window_strides, padding, lhs_dilation, rhs_dilation,
-        feature_group_count, batch_group_count,
+        xp,
+        dimension_numbers,
+        window_strides,
+        padding,
+        lhs_dilation,
+        rhs_dilation,
+        feature_group_count,
+        batch_group_count,
     )
 
     def run(lhs: Any, rhs: Any) -> Any:
@@ -153,17 +186,32 @@ def _regrouped(rhs: Any, spec: Sizes, groups: int) -> Any:
 
 
 def _transpose_lhs(
-    ct: Any, lhs: ShapedArray, rhs: Any, *, window_strides: Sizes, padding: Pads,
-    lhs_dilation: Sizes, rhs_dilation: Sizes, dimension_numbers: ConvDimensionNumbers,
-    feature_group_count: int, batch_group_count: int, precision: Any, preferred_element_type: Any,
+    ct: Any,
+    lhs: ShapedArray,
+    rhs: Any,
+    *,
+    window_strides: Sizes,
+    padding: Pads,
+    lhs_dilation: Sizes,
+    rhs_dilation: Sizes,
+    dimension_numbers: ConvDimensionNumbers,
+    feature_group_count: int,
+    batch_group_count: int,
+    precision: Any,
+    preferred_element_type: Any,
 ) -> Any:
     """The cotangent spread out by the strides, convolved with the reversed kernel."""
     lhs_spec, rhs_spec, out_spec = dimension_numbers
     groups = feature_group_count * batch_group_count
     pads = []
     sizes = zip(
-        _spatial(lhs.shape, lhs_spec), _spatial(rhs.aval.shape, rhs_spec),
-        _spatial(ct.aval.shape, out_spec), padding, window_strides, lhs_dilation, rhs_dilation,
+        _spatial(lhs.shape, lhs_spec),
+        _spatial(rhs.aval.shape, rhs_spec),
+        _spatial(ct.aval.shape, out_spec),
+        padding,
+        window_strides,
+        lhs_dilation,
+        rhs_dilation,
         strict=True,
     )
     for n, k, m, (lo, _), stride, ld, rd in sizes:
@@ -172,10 +220,16 @@ def _transpose_lhs(
         pads.append((before, dilated(n, ld) + reach - 1 - dilated(m, stride) - before))
     kernel = rev(_regrouped(rhs, rhs_spec, groups), rhs_spec[2:])
     out = conv_general_dilated_p.bind(
-        ct, convert(kernel, ct.aval.dtype), window_strides=lhs_dilation, padding=tuple(pads),
-        lhs_dilation=window_strides, rhs_dilation=rhs_dilation,
+        ct,
+        convert(kernel, ct.aval.dtype),
+        window_strides=lhs_dilation,
+        padding=tuple(pads),
+        lhs_dilation=window_strides,
+        rhs_dilation=rhs_dilation,
         dimension_numbers=ConvDimensionNumbers(out_spec, _swapped(rhs_spec), lhs_spec),
-        feature_group_count=groups, batch_group_count=1, precision=precision,
+        feature_group_count=groups,
+        batch_group_count=1,
+        precision=precision,
         preferred_element_type=preferred_element_type,
     )
     if batch_group_count > 1:
@@ -190,28 +244,49 @@ def _transpose_lhs(
 
 
 def _transpose_rhs(
-    ct: Any, lhs: Any, rhs: ShapedArray, *, window_strides: Sizes, padding: Pads,
-    lhs_dilation: Sizes, rhs_dilation: Sizes, dimension_numbers: ConvDimensionNumbers,
-    feature_group_count: int, batch_group_count: int, precision: Any, preferred_element_type: Any,
+    ct: Any,
+    lhs: Any,
+    rhs: ShapedArray,
+    *,
+    window_strides: Sizes,
+    padding: Pads,
+    lhs_dilation: Sizes,
+    rhs_dilation: Sizes,
+    dimension_numbers: ConvDimensionNumbers,
+    feature_group_count: int,
+    batch_group_count: int,
+    precision: Any,
+    preferred_element_type: Any,
 ) -> Any:
     """The input convolved with the cotangent; batch and features exchange their roles."""
     lhs_spec, rhs_spec, out_spec = dimension_numbers
     pads = []
     sizes = zip(
-        _spatial(lhs.aval.shape, lhs_spec), _spatial(rhs.shape, rhs_spec),
-        _spatial(ct.aval.shape, out_spec), padding, window_strides, lhs_dilation, rhs_dilation,
+        _spatial(lhs.aval.shape, lhs_spec),
+        _spatial(rhs.shape, rhs_spec),
+        _spatial(ct.aval.shape, out_spec),
+        padding,
+        window_strides,
+        lhs_dilation,
+        rhs_dilation,
         strict=True,
     )
     for n, k, m, (lo, _), stride, ld, rd in sizes:
         pads.append((lo, dilated(k, rd) + dilated(m, stride) - 1 - dilated(n, ld) - lo))
     out = conv_general_dilated_p.bind(
-        convert(lhs, ct.aval.dtype), ct, window_strides=rhs_dilation, padding=tuple(pads),
-        lhs_dilation=lhs_dilation, rhs_dilation=window_strides,
+        convert(lhs, ct.aval.dtype),
+        ct,
+        window_strides=rhs_dilation,
+        padding=tuple(pads),
+        lhs_dilation=lhs_dilation,
+        rhs_dilation=window_strides,
         dimension_numbers=ConvDimensionNumbers(
             _swapped(lhs_spec), _swapped(out_spec), _swapped(rhs_spec)
         ),
-        feature_group_count=batch_group_count, batch_group_count=feature_group_count,
-        precision=precision, preferred_element_type=preferred_element_type,
+        feature_group_count=batch_group_count,
+        batch_group_count=feature_group_count,
+        precision=precision,
+        preferred_element_type=preferred_element_type,
     )
     return convert(out, rhs.dtype)
 
@@ -220,8 +295,14 @@ def _transpose_rhs(
 
 
 def _batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, feature_group_count: int,
-    batch_group_count: int, dimension_numbers: ConvDimensionNumbers, **params: Any,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    feature_group_count: int,
+    batch_group_count: int,
+    dimension_numbers: ConvDimensionNumbers,
+    **params: Any,
 ) -> tuple[Any, int]:
     """The batch axis joins the batch, the outputs, or (with both) the groups."""
     lhs, rhs = args
@@ -232,9 +313,12 @@ def _batch(
     def convolve(lhs: Any, rhs: Any, more: int = 1) -> Any:
         by_batch = batch_group_count > 1
         return conv_general_dilated_p.bind(
-            lhs, rhs, dimension_numbers=dimension_numbers,
+            lhs,
+            rhs,
+            dimension_numbers=dimension_numbers,
             feature_group_count=feature_group_count * (1 if by_batch else more),
-            batch_group_count=batch_group_count * (more if by_batch else 1), **params,
+            batch_group_count=batch_group_count * (more if by_batch else 1),
+            **params,
         )
 
     if right is None:
@@ -255,9 +339,7 @@ def _batch(
         shape = out.aval.shape
         return reshape(out, (*shape[: place + 1], groups * per_group, *shape[place + 3 :])), 0
     joined = lhs_spec[0] if batch_group_count > 1 else lhs_spec[1]
-    out = convolve(
-        _merged(lhs, left, joined), _merged(rhs, right, rhs_spec[0]), axis.size
-    )
+    out = convolve(_merged(lhs, left, joined), _merged(rhs, right, rhs_spec[0]), axis.size)
     return _split(out, place, (axis.size, out.aval.shape[place] // axis.size)), place
 
 
@@ -276,18 +358,31 @@ def _merged_inside(x: Any, source: int, target: int, groups: int) -> Any:
 
 
 def _params(
-    numbers: Any, rank: int = 1, *, strides: Any = 1, pads: Any = (0, 0), ld: Any = 1, rd: Any = 1,
-    features: int = 1, batches: int = 1,
+    numbers: Any,
+    rank: int = 1,
+    *,
+    strides: Any = 1,
+    pads: Any = (0, 0),
+    ld: Any = 1,
+    rd: Any = 1,
+    features: int = 1,
+    batches: int = 1,
 ) -> dict[str, Any]:
     def each(value: Any) -> Any:
         return value if rank > 1 else (value,)
 
     return dict(
-        window_strides=each(strides), padding=each(pads), lhs_dilation=each(ld),
-        rhs_dilation=each(rd), feature_group_count=features, batch_group_count=batches,
-        dimension_numbers=ConvDimensionNumbers(*conv_dimension_numbers(
-            (0,) * (rank + 2), (0,) * (rank + 2), numbers)),
-        precision=None, preferred_element_type=None,
+        window_strides=each(strides),
+        padding=each(pads),
+        lhs_dilation=each(ld),
+        rhs_dilation=each(rd),
+        feature_group_count=features,
+        batch_group_count=batches,
+        dimension_numbers=ConvDimensionNumbers(
+            *conv_dimension_numbers((0,) * (rank + 2), (0,) * (rank + 2), numbers)
+        ),
+        precision=None,
+        preferred_element_type=None,
     )
 
 
@@ -304,17 +399,27 @@ def _samples() -> list[Sample]:
         Sample((line, taps), _params(None, pads=(1, 1), ld=2, strides=3, rd=2), "all"),
         Sample((normal(2, 4, 2), normal(2, 2, 3)), _params(nhc, pads=(1, 0)), "channels-last"),
         Sample(grouped, _params(None, pads=(1, 0), features=2), "feature-groups"),
-        Sample((normal(4, 1, 5), normal(2, 1, 2)), _params(None, pads=(0, 1), batches=2),
-               "batch-groups"),
+        Sample(
+            (normal(4, 1, 5), normal(2, 1, 2)),
+            _params(None, pads=(0, 1), batches=2),
+            "batch-groups",
+        ),
         Sample((normal(1, 2, 3, 3), normal(2, 2, 2, 2)), _params(None, **two), "two-axes"),
-        Sample((normal(1, 3, 3, 2), normal(2, 2, 2, 1)),
-               _params(("NHWC", "HWIO", "NHWC"), **two), "two-axes-last"),
+        Sample(
+            (normal(1, 3, 3, 2), normal(2, 2, 2, 1)),
+            _params(("NHWC", "HWIO", "NHWC"), **two),
+            "two-axes-last",
+        ),
         Sample((normal(1, 2, 4, dtype=c64), normal(2, 2, 2, dtype=c64)), _params(None), "complex"),
-        Sample((normal(1, 1, 5, dtype=np.int32), normal(1, 1, 2, dtype=np.int32)), _params(None),
-               "int"),
+        Sample(
+            (normal(1, 1, 5, dtype=np.int32), normal(1, 1, 2, dtype=np.int32)), _params(None), "int"
+        ),
         Sample((normal(1, 1, 2), normal(1, 1, 3)), _params(None), "empty"),
-        Sample((normal(1, 1, 4, dtype=dtypes.bfloat16), normal(1, 1, 2, dtype=dtypes.bfloat16)),
-               _params(None), "bfloat16"),
+        Sample(
+            (normal(1, 1, 4, dtype=dtypes.bfloat16), normal(1, 1, 2, dtype=dtypes.bfloat16)),
+            _params(None),
+            "bfloat16",
+        ),
     ]
 
 
@@ -375,6 +480,12 @@ def conv_general_dilated(
     rhs_dilation = (1,) * rank if rhs_dilation is None else ints(rhs_dilation)
     preferred = preferred_element_type
     pads: Any = padding
+    if isinstance(padding, str) and any(d != 1 for d in lhs_dilation):
+        raise ValueError(
+            f"conv_general_dilated: padding {padding!r} is not defined for a dilated input "
+            f"(lhs_dilation={lhs_dilation}).{here()}\n  Repair: lax.conv_transpose, or paddings "
+            "(low, high) for each spatial axis."
+        )
     if isinstance(padding, str) and len(strides) == len(rhs_dilation) == rank:
         kernel = [
             dilated(k, d)
@@ -385,33 +496,58 @@ def conv_general_dilated(
     elif isinstance(padding, str):
         pads = [(0, 0)] * rank  # the shape rule says what does not fit
     return conv_general_dilated_p.bind(
-        x, w, window_strides=strides, padding=pairs(pads), lhs_dilation=lhs_dilation,
-        rhs_dilation=rhs_dilation, dimension_numbers=numbers,
-        feature_group_count=int(feature_group_count), batch_group_count=int(batch_group_count),
+        x,
+        w,
+        window_strides=strides,
+        padding=pairs(pads),
+        lhs_dilation=lhs_dilation,
+        rhs_dilation=rhs_dilation,
+        dimension_numbers=numbers,
+        feature_group_count=int(feature_group_count),
+        batch_group_count=int(batch_group_count),
         precision=canonicalize_precision(precision),
         preferred_element_type=None if preferred is None else dtypes.canonicalize_dtype(preferred),
     )
 
 
 def conv(
-    lhs: Any, rhs: Any, window_strides: Sequence[int], padding: str,
-    precision: PrecisionLike = None, preferred_element_type: Any = None,
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: str,
+    precision: PrecisionLike = None,
+    preferred_element_type: Any = None,
 ) -> Any:
     """``conv_general_dilated`` in the layouts NCHW and OIHW, without dilation."""
     return conv_general_dilated(
-        lhs, rhs, window_strides, padding, precision=precision,
+        lhs,
+        rhs,
+        window_strides,
+        padding,
+        precision=precision,
         preferred_element_type=preferred_element_type,
     )
 
 
 def conv_with_general_padding(
-    lhs: Any, rhs: Any, window_strides: Sequence[int], padding: PaddingLike,
-    lhs_dilation: Sequence[int] | None, rhs_dilation: Sequence[int] | None,
-    precision: PrecisionLike = None, preferred_element_type: Any = None,
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: PaddingLike,
+    lhs_dilation: Sequence[int] | None,
+    rhs_dilation: Sequence[int] | None,
+    precision: PrecisionLike = None,
+    preferred_element_type: Any = None,
 ) -> Any:
     """``conv_general_dilated`` in the layouts NCHW and OIHW."""
     return conv_general_dilated(
-        lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, precision=precision,
+        lhs,
+        rhs,
+        window_strides,
+        padding,
+        lhs_dilation,
+        rhs_dilation,
+        precision=precision,
         preferred_element_type=preferred_element_type,
     )
 
@@ -457,9 +593,7 @@ def conv_transpose(
         for k, d in zip(_spatial(w.aval.shape, numbers.rhs_spec), rhs_dilation, strict=True)
     ]
     if isinstance(padding, str):
-        pads: Any = [
-            transposed_padding(k, s, padding) for k, s in zip(reach, strides, strict=True)
-        ]
+        pads: Any = [transposed_padding(k, s, padding) for k, s in zip(reach, strides, strict=True)]
     elif use_consistent_padding:
         pads = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(reach, padding, strict=True)]
     else:
@@ -471,7 +605,14 @@ def conv_transpose(
         order[spec[0]], order[spec[1]] = spec[1], spec[0]
         w = transpose(w, order)
     return conv_general_dilated(
-        x, w, (1,) * rank, pads, strides, rhs_dilation, numbers, precision=precision,
+        x,
+        w,
+        (1,) * rank,
+        pads,
+        strides,
+        rhs_dilation,
+        numbers,
+        precision=precision,
         preferred_element_type=preferred_element_type,
     )
 
@@ -507,8 +648,15 @@ def conv_general_dilated_patches(
     order = np.argsort(numbers.rhs_spec)
     kernel = from_numpy(np.ascontiguousarray(impulses.transpose(order)), copy=False)
     return conv_general_dilated(
-        x, kernel, window_strides, padding, lhs_dilation, rhs_dilation, numbers,
-        feature_group_count=features, precision=precision,
+        x,
+        kernel,
+        window_strides,
+        padding,
+        lhs_dilation,
+        rhs_dilation,
+        numbers,
+        feature_group_count=features,
+        precision=precision,
         preferred_element_type=preferred_element_type,
     )
 
@@ -535,14 +683,22 @@ def conv_general_dilated_local(
     rank = x.aval.ndim
     first = tuple(range(rank))
     patches = conv_general_dilated_patches(
-        x, filter_shape, window_strides, padding, lhs_dilation, rhs_dilation,
-        ConvDimensionNumbers(numbers.lhs_spec, numbers.rhs_spec, first), precision,
+        x,
+        filter_shape,
+        window_strides,
+        padding,
+        lhs_dilation,
+        rhs_dilation,
+        ConvDimensionNumbers(numbers.lhs_spec, numbers.rhs_spec, first),
+        precision,
     )
     spatial = first[2:]
     contract = ((1,), (numbers.rhs_spec[1],))
     out = dot_general(patches, w, (contract, (spatial, numbers.rhs_spec[2:])), precision)
     # axes: spatial, batch, output features
     order = [0] * rank
-    for source, target in zip((rank - 2, rank - 1, *range(rank - 2)), numbers.out_spec, strict=True):
+    for source, target in zip(
+        (rank - 2, rank - 1, *range(rank - 2)), numbers.out_spec, strict=True
+    ):
         order[target] = source
     return transpose(out, order)

@@ -21,16 +21,24 @@ _PIECE = 1 << 22
 
 
 def convolution(
-    xp: Any, numbers: ConvDimensionNumbers, strides: Sizes, pads: Pads, lhs_dilation: Sizes,
-    rhs_dilation: Sizes, feature_groups: int, batch_groups: int,
+    xp: Any,
+    numbers: ConvDimensionNumbers,
+    strides: Sizes,
+    pads: Pads,
+    lhs_dilation: Sizes,
+    rhs_dilation: Sizes,
+    feature_groups: int,
+    batch_groups: int,
 ) -> Callable[[Any, Any], Any]:
     """A function of ndarrays (of one dtype) that convolves."""
     rank = len(strides)
     spatial = tuple(range(2, 2 + rank))
     lhs_order = (numbers.lhs_spec[0], *numbers.lhs_spec[2:], numbers.lhs_spec[1])
     rhs_order = (*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0])
-    out_order = tuple(int(i) for i in np.argsort(
-        (numbers.out_spec[0], *numbers.out_spec[2:], numbers.out_spec[1])))
+    out_order = tuple(
+        int(i)
+        for i in np.argsort((numbers.out_spec[0], *numbers.out_spec[2:], numbers.out_spec[1]))
+    )
     groups = feature_groups * batch_groups
 
     def convolve(lhs: Any, rhs: Any) -> Any:
@@ -112,8 +120,7 @@ def _scattered(
     reach = [dilated(k, d) for k, d in zip(kernel, rhs_dilation, strict=True)]
     spans = [dilated(n, d) for n, d in zip(sizes, lhs_dilation, strict=True)]
     out_sizes = [
-        max(0, span + lo + hi - r + 1)
-        for span, (lo, hi), r in zip(spans, pads, reach, strict=True)
+        max(0, span + lo + hi - r + 1) for span, (lo, hi), r in zip(spans, pads, reach, strict=True)
     ]
     shape = (groups, batch, *out_sizes, outputs)
     if not math.prod(shape) or not x.size or not w.size:
@@ -139,7 +146,8 @@ def _scattered(
             place = [
                 slice(b0 + lo - i * rd, b0 + lo - i * rd + span, ld)
                 for b0, (lo, _), i, rd, span, ld in zip(
-                    before, pads, k, rhs_dilation, spans, lhs_dilation, strict=True)
+                    before, pads, k, rhs_dilation, spans, lhs_dilation, strict=True
+                )
             ]
             target = buffer[(slice(None), slice(b, b + step), *place)]
             target += made[..., flat, :]

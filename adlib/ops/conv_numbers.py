@@ -94,7 +94,10 @@ def conv_general_permutations(dimension_numbers: Sequence[str]) -> tuple[Sizes, 
 
 
 def conv_shape_tuple(
-    lhs_shape: Sequence[int], rhs_shape: Sequence[int], strides: Sequence[int], pads: Any,
+    lhs_shape: Sequence[int],
+    rhs_shape: Sequence[int],
+    strides: Sequence[int],
+    pads: Any,
     batch_group_count: int = 1,
 ) -> Sizes:
     """Shape of a convolution with axes in the order (batch, feature, spatial...)."""
@@ -113,8 +116,11 @@ def conv_shape_tuple(
 
 
 def conv_general_shape_tuple(
-    lhs_shape: Sequence[int], rhs_shape: Sequence[int], window_strides: Sequence[int],
-    padding: Any, dimension_numbers: Any,
+    lhs_shape: Sequence[int],
+    rhs_shape: Sequence[int],
+    window_strides: Sequence[int],
+    padding: Any,
+    dimension_numbers: Any,
 ) -> Sizes:
     """Shape of a convolution without dilation, for axes in the order of the strings."""
     numbers = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
@@ -147,8 +153,11 @@ def transposed_padding(size: int, stride: int, padding: str) -> tuple[int, int]:
 
 
 def conv_transpose_shape_tuple(
-    lhs_shape: Sequence[int], rhs_shape: Sequence[int], window_strides: Sequence[int],
-    padding: Any, dimension_numbers: Any,
+    lhs_shape: Sequence[int],
+    rhs_shape: Sequence[int],
+    window_strides: Sequence[int],
+    padding: Any,
+    dimension_numbers: Any,
 ) -> Sizes:
     """Shape of ``conv_transpose``."""
     numbers = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
@@ -156,17 +165,23 @@ def conv_transpose_shape_tuple(
     rhs = [rhs_shape[d] for d in numbers.rhs_spec]
     if isinstance(padding, str):
         padding = [
-            transposed_padding(k, s, padding)
-            for k, s in zip(rhs[2:], window_strides, strict=True)
+            transposed_padding(k, s, padding) for k, s in zip(rhs[2:], window_strides, strict=True)
         ]
     wide = [*lhs[:2], *[dilated(n, s) for n, s in zip(lhs[2:], window_strides, strict=True)]]
-    return _arranged(conv_shape_tuple(wide, rhs, [1] * len(window_strides), padding),
-                     numbers.out_spec)
+    return _arranged(
+        conv_shape_tuple(wide, rhs, [1] * len(window_strides), padding), numbers.out_spec
+    )
 
 
 def output_shape(
-    lhs_shape: Sizes, rhs_shape: Sizes, numbers: ConvDimensionNumbers, strides: Sizes, pads: Pads,
-    lhs_dilation: Sizes, rhs_dilation: Sizes, batch_group_count: int,
+    lhs_shape: Sizes,
+    rhs_shape: Sizes,
+    numbers: ConvDimensionNumbers,
+    strides: Sizes,
+    pads: Pads,
+    lhs_dilation: Sizes,
+    rhs_dilation: Sizes,
+    batch_group_count: int,
 ) -> Sizes:
     """Shape of the general convolution."""
     lhs = [lhs_shape[d] for d in numbers.lhs_spec]

@@ -279,17 +279,32 @@ complex_p: Primitive = elementwise(
 
 
 def real(x: Any) -> Any:
-    """Real part of complex ``x``; raises TypeError where ``x`` is not complex."""
+    """Real part of complex ``x``; raises TypeError where ``x`` is not complex.
+
+    >>> from adlib import lax
+    >>> lax.real(1 + 2j)
+    Array(1., dtype=float32, weak_type=True)
+    """
     return real_p.bind(*operands("real", x))
 
 
 def imag(x: Any) -> Any:
-    """Imaginary part of complex ``x``; raises TypeError where ``x`` is not complex."""
+    """Imaginary part of complex ``x``; raises TypeError where ``x`` is not complex.
+
+    >>> from adlib import lax
+    >>> lax.imag(1 + 2j)
+    Array(2., dtype=float32, weak_type=True)
+    """
     return imag_p.bind(*operands("imag", x))
 
 
 def complex(x: Any, y: Any) -> Any:
-    """``x + iy`` out of floats ``x`` and ``y``."""
+    """``x + iy`` out of floats ``x`` and ``y``.
+
+    >>> from adlib import lax
+    >>> lax.complex(1.0, 2.0)
+    Array(1.+2.j, dtype=complex64, weak_type=True)
+    """
     return complex_p.bind(*operands("complex", x, y))
 
 
@@ -317,7 +332,12 @@ conj_p: Primitive = elementwise(
 
 
 def conj(x: Any) -> Any:
-    """Complex conjugate; real ``x`` becomes complex."""
+    """Complex conjugate; real ``x`` becomes complex.
+
+    >>> from adlib import lax
+    >>> lax.conj(1 + 2j)
+    Array(1.-2.j, dtype=complex64, weak_type=True)
+    """
     (x,) = operands("conj", x)
     return conj_p.bind(x, input_dtype=x.aval.dtype)
 
@@ -381,6 +401,10 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
     """``operand`` rounded to what a float of that many exponent and mantissa bits can hold.
 
     The dtype stays. Values too large become infinite, those too small zero.
+
+    >>> from adlib import lax
+    >>> lax.reduce_precision(0.3, exponent_bits=5, mantissa_bits=10)
+    Array(0.30004883, dtype=float32, weak_type=True)
     """
     (x,) = operands("reduce_precision", operand)
     return reduce_precision_p.bind(
@@ -467,7 +491,12 @@ optimization_barrier_p: Primitive = define_primitive(
 
 def optimization_barrier(operand: Any) -> Any:
     """The pytree ``operand`` unchanged, with its leaves computed together: a compiler moves no
-    operation across."""
+    operation across.
+
+    >>> from adlib import lax
+    >>> lax.optimization_barrier((1.0, 2.0))
+    (Array(1., dtype=float32, weak_type=True), Array(2., dtype=float32, weak_type=True))
+    """
     leaves, treedef = tree.flatten(operand)
     if not leaves:
         return operand

@@ -220,22 +220,46 @@ def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 
 
 def cumprod(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
-    """Products of the elements up to each one along ``axis``; derivatives allow zeros."""
+    """Products of the elements up to each one along ``axis``; derivatives allow zeros.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.cumprod(jnp.array([1, 2, 3]))
+    Array([1, 2, 6], dtype=int32)
+    """
     return _apply(cumprod_p, operand, axis, reverse)
 
 
 def cummax(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
-    """The largest element up to each one along ``axis``; ties share derivatives evenly."""
+    """The largest element up to each one along ``axis``; ties share derivatives evenly.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.cummax(jnp.array([1, 3, 2]))
+    Array([1, 3, 3], dtype=int32)
+    """
     return _apply(cummax_p, operand, axis, reverse)
 
 
 def cummin(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
-    """The smallest element up to each one along ``axis``; ties share derivatives evenly."""
+    """The smallest element up to each one along ``axis``; ties share derivatives evenly.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.cummin(jnp.array([2, 1, 3]))
+    Array([2, 1, 1], dtype=int32)
+    """
     return _apply(cummin_p, operand, axis, reverse)
 
 
 def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
-    """``log(cumsum(exp(operand)))`` along ``axis``, without overflow."""
+    """``log(cumsum(exp(operand)))`` along ``axis``, without overflow.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.cumlogsumexp(jnp.zeros(2))
+    Array([0.       , 0.6931472], dtype=float32)
+    """
     return _apply(cumlogsumexp_p, operand, axis, reverse)
 
 

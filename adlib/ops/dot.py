@@ -26,7 +26,9 @@ from adlib.ops.operands import normal, operands
 from adlib.ops.reshaping import transpose
 
 Axes = tuple[int, ...]
-DotDimensionNumbers = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
+DotDimensionNumbers = tuple[
+    tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]
+]
 _Dims = tuple[tuple[Axes, Axes], tuple[Axes, Axes]]
 
 
@@ -114,7 +116,8 @@ def _dot_shape(
     _check_axes("lhs", lhs, lhs_contract, lhs_batch)
     _check_axes("rhs", rhs, rhs_contract, rhs_batch)
     for kind, left, right in (
-        ("batch", lhs_batch, rhs_batch), ("contracting", lhs_contract, rhs_contract),
+        ("batch", lhs_batch, rhs_batch),
+        ("contracting", lhs_contract, rhs_contract),
     ):
         short = "batch" if kind == "batch" else "contracting"
         if len(left) != len(right):
@@ -159,11 +162,12 @@ def _check_axes(side: str, aval: ShapedArray, contract: Axes, batch: Axes) -> No
         )
 
 
-def _size_message(
-    kind: str, lhs: ShapedArray, rhs: ShapedArray, left: Axes, right: Axes
-) -> str:
-    wanted = "lhs batch dimensions and rhs batch dimensions" if kind == "batch" else (
-        "contracting dimensions")
+def _size_message(kind: str, lhs: ShapedArray, rhs: ShapedArray, left: Axes, right: Axes) -> str:
+    wanted = (
+        "lhs batch dimensions and rhs batch dimensions"
+        if kind == "batch"
+        else ("contracting dimensions")
+    )
     message = (
         f"dot_general requires {wanted} to have the same shape, got {_sizes(lhs, left)} and "
         f"{_sizes(rhs, right)}.{here()}\n  The left operand has shape {lhs.shape} and is "
@@ -188,8 +192,13 @@ def _repair(lhs: ShapedArray, rhs: ShapedArray) -> str:
 
 _Kernel = Callable[[Any, Any], Any]
 _WORK_IN_FLOAT32 = frozenset(
-    (np.dtype(np.float16), dtypes.bfloat16, dtypes.float8_e4m3, dtypes.float8_e4m3fn,
-     dtypes.float8_e5m2)
+    (
+        np.dtype(np.float16),
+        dtypes.bfloat16,
+        dtypes.float8_e4m3,
+        dtypes.float8_e4m3fn,
+        dtypes.float8_e5m2,
+    )
 )
 
 
@@ -231,8 +240,9 @@ def _product(xp: Any, dims: _Dims, lhs_shape: Axes, rhs_shape: Axes) -> _Kernel:
     lhs_free = _free(len(lhs_shape), lhs_contract, lhs_batch)
     rhs_free = _free(len(rhs_shape), rhs_contract, rhs_batch)
     if not lhs_contract:
-        return _outer(xp, len(lhs_free), len(rhs_free), (*lhs_batch, *lhs_free),
-                      (*rhs_batch, *rhs_free))
+        return _outer(
+            xp, len(lhs_free), len(rhs_free), (*lhs_batch, *lhs_free), (*rhs_batch, *rhs_free)
+        )
     if not lhs_batch and len(lhs_contract) == 1 and len(lhs_shape) <= 2 and len(rhs_shape) <= 2:
         return _small(xp.dot, lhs_free, rhs_free, lhs_contract[0], rhs_contract[0])
     if not lhs_free and not rhs_free and lhs_batch:
@@ -339,8 +349,14 @@ def _places(axes: Axes) -> Axes:
 
 
 def _dot_transpose_lhs(
-    ct: Any, lhs: ShapedArray, rhs: Any, *, dimension_numbers: _Dims, precision: Any,
-    preferred_element_type: Any, swapped: bool = False,
+    ct: Any,
+    lhs: ShapedArray,
+    rhs: Any,
+    *,
+    dimension_numbers: _Dims,
+    precision: Any,
+    preferred_element_type: Any,
+    swapped: bool = False,
 ) -> Any:
     (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = dimension_numbers
     lhs_free = _free(lhs.ndim, lhs_contract, lhs_batch)
@@ -354,7 +370,10 @@ def _dot_transpose_lhs(
         ct_rhs = tuple(range(start, start + len(rhs_free)))
     dims = ((ct_rhs, rhs_free), (tuple(range(count)), rhs_batch))
     product = dot_general_p.bind(
-        ct, rhs, dimension_numbers=dims, precision=precision,
+        ct,
+        rhs,
+        dimension_numbers=dims,
+        precision=precision,
         preferred_element_type=preferred_element_type,
     )
     # its axes now: batch, lhs_free, then the contracted axes in the order they have in rhs
@@ -363,14 +382,23 @@ def _dot_transpose_lhs(
 
 
 def _dot_transpose_rhs(
-    ct: Any, lhs: Any, rhs: ShapedArray, *, dimension_numbers: _Dims, precision: Any,
+    ct: Any,
+    lhs: Any,
+    rhs: ShapedArray,
+    *,
+    dimension_numbers: _Dims,
+    precision: Any,
     preferred_element_type: Any,
 ) -> Any:
     contract, batch = dimension_numbers
     return _dot_transpose_lhs(
-        ct, rhs, lhs, dimension_numbers=(contract[::-1], batch[::-1]),
+        ct,
+        rhs,
+        lhs,
+        dimension_numbers=(contract[::-1], batch[::-1]),
         precision=None if precision is None else precision[::-1],
-        preferred_element_type=preferred_element_type, swapped=True,
+        preferred_element_type=preferred_element_type,
+        swapped=True,
     )
 
 
@@ -432,7 +460,9 @@ def _samples() -> list[Sample]:
         Sample((normal(2, 3), normal(3, 2)), _numbers(((), ()), ((0, 1), (1, 0))), "hadamard"),
         Sample((normal(2, 3), normal(3, 2)), _numbers(((1,), (0,)), ((0,), (1,))), "paired"),
         Sample((normal(2, 3, 4), normal(2, 4, 2)), _numbers(((2,), (1,)), ((0,), (0,))), "batched"),
-        Sample((normal(2, 3), normal(2, 3, 2)), _numbers(((1,), (1,)), ((0,), (0,))), "batched-vec"),
+        Sample(
+            (normal(2, 3), normal(2, 3, 2)), _numbers(((1,), (1,)), ((0,), (0,))), "batched-vec"
+        ),
         Sample(pair, _numbers(((2, 0), (0, 1))), "two-axes"),
         Sample(pair, _numbers(((2,), (0,)), ((1,), (2,))), "batch-inside"),
         Sample(pair, _numbers(((1, 2, 0), (2, 0, 1))), "full"),
@@ -440,8 +470,11 @@ def _samples() -> list[Sample]:
         Sample((normal(2, 0), normal(0, 3)), _numbers(matrix), "empty"),
         Sample((normal(2, 3, dtype=i8), normal(3, 2, dtype=i8)), _numbers(matrix), "int8"),
         Sample((normal(2, 3, dtype=bool), normal(3, 2, dtype=bool)), _numbers(matrix), "bool"),
-        Sample((normal(2, 3, dtype=i8), normal(3, 2, dtype=i8)),
-               {**_numbers(matrix), "preferred_element_type": np.dtype(np.int32)}, "int8-wide"),
+        Sample(
+            (normal(2, 3, dtype=i8), normal(3, 2, dtype=i8)),
+            {**_numbers(matrix), "preferred_element_type": np.dtype(np.int32)},
+            "int8-wide",
+        ),
         Sample((normal(2, 3, dtype=bf16), normal(3, 2, dtype=bf16)), _numbers(matrix), "bfloat16"),
         Sample((normal(2, 3, dtype=np.float16), normal(3, 2)), _numbers(matrix), "mixed"),
     ]
@@ -495,7 +528,8 @@ def dot_general(
         x,
         y,
         dimension_numbers=(
-            (_axes(lhs_contract), _axes(rhs_contract)), (_axes(lhs_batch), _axes(rhs_batch)),
+            (_axes(lhs_contract), _axes(rhs_contract)),
+            (_axes(lhs_batch), _axes(rhs_batch)),
         ),
         precision=canonicalize_precision(precision),
         preferred_element_type=(
@@ -562,6 +596,9 @@ def matrix_product(x: Any, y: Any) -> Any:
     rank = x.aval.ndim
     batch = tuple(range(rank - 2))
     return dot_general_p.bind(
-        x, y, dimension_numbers=(((rank - 1,), (rank - 2,)), (batch, batch)),
-        precision=None, preferred_element_type=None,
+        x,
+        y,
+        dimension_numbers=(((rank - 1,), (rank - 2,)), (batch, batch)),
+        precision=None,
+        preferred_element_type=None,
     )

@@ -53,7 +53,12 @@ sqrt_p = elementwise(
 
 
 def sqrt(x: Any) -> Any:
-    """Square root, element by element; its derivative at 0 is infinite."""
+    """Square root, element by element; its derivative at 0 is infinite.
+
+    >>> from adlib import lax
+    >>> lax.sqrt(4.0)
+    Array(2., dtype=float32, weak_type=True)
+    """
     return sqrt_p.bind(*operands("sqrt", x))
 
 
@@ -66,7 +71,12 @@ rsqrt_p = elementwise(
 
 
 def rsqrt(x: Any) -> Any:
-    """``1 / sqrt(x)``, element by element."""
+    """``1 / sqrt(x)``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.rsqrt(4.0)
+    Array(0.5, dtype=float32, weak_type=True)
+    """
     return rsqrt_p.bind(*operands("rsqrt", x))
 
 
@@ -79,7 +89,12 @@ cbrt_p = elementwise(
 
 
 def cbrt(x: Any) -> Any:
-    """Real cube root, element by element."""
+    """Real cube root, element by element.
+
+    >>> from adlib import lax
+    >>> lax.cbrt(8.0)
+    Array(2., dtype=float32, weak_type=True)
+    """
     return cbrt_p.bind(*operands("cbrt", x))
 
 
@@ -91,12 +106,22 @@ square_p = elementwise(
 
 
 def square(x: Any) -> Any:
-    """``x * x``, element by element."""
+    """``x * x``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.square(3)
+    Array(9, dtype=int32, weak_type=True)
+    """
     return square_p.bind(*operands("square", x))
 
 
 def reciprocal(x: Any) -> Any:
-    """``1 / x``, element by element."""
+    """``1 / x``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.reciprocal(4.0)
+    Array(0.25, dtype=float32, weak_type=True)
+    """
     return integer_pow(x, -1)
 
 
@@ -182,7 +207,12 @@ exp2_p = elementwise(
 
 
 def exp2(x: Any) -> Any:
-    """``2 ** x``, element by element."""
+    """``2 ** x``, element by element.
+
+    >>> from adlib import lax
+    >>> lax.exp2(3.0)
+    Array(8., dtype=float32, weak_type=True)
+    """
     return exp2_p.bind(*operands("exp2", x))
 
 
@@ -190,7 +220,12 @@ expm1_p = elementwise("expm1", "expm1", [lambda t, ans, x: mul(t, add(ans, full_
 
 
 def expm1(x: Any) -> Any:
-    """``exp(x) - 1``, element by element, accurate near 0."""
+    """``exp(x) - 1``, element by element, accurate near 0.
+
+    >>> from adlib import lax
+    >>> lax.expm1(1e-10)
+    Array(1.e-10, dtype=float32, weak_type=True)
+    """
     return expm1_p.bind(*operands("expm1", x))
 
 
@@ -203,7 +238,12 @@ log1p_p = elementwise(
 
 
 def log1p(x: Any) -> Any:
-    """``log(1 + x)``, element by element, accurate near 0."""
+    """``log(1 + x)``, element by element, accurate near 0.
+
+    >>> from adlib import lax
+    >>> lax.log1p(1e-10)
+    Array(1.e-10, dtype=float32, weak_type=True)
+    """
     return log1p_p.bind(*operands("log1p", x))
 
 

@@ -14,11 +14,11 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import ArrayImpl
 from adlib.core.avals import ShapedArray
+from adlib.core.primitive import Sample
 from adlib.ops.arithmetic import div, mul
 from adlib.ops.constructors import linear
 from adlib.ops.conversion import conj, convert
 from adlib.ops.operands import normal, operands
-from adlib.core.primitive import Sample
 from adlib.ops.reshaping import full_like, moveaxis
 
 
@@ -36,9 +36,7 @@ def _spectrum(fft_lengths: tuple[int, ...]) -> tuple[int, ...]:
     return (*fft_lengths[:-1], fft_lengths[-1] // 2 + 1)
 
 
-def _fft_shape(
-    x: ShapedArray, *, fft_type: FftType, fft_lengths: tuple[int, ...]
-) -> ShapedArray:
+def _fft_shape(x: ShapedArray, *, fft_type: FftType, fft_lengths: tuple[int, ...]) -> ShapedArray:
     count = len(fft_lengths)
     name = fft_type.name
     if count > x.ndim:
@@ -136,7 +134,11 @@ def _samples() -> list[Sample]:
 
 
 fft_p = linear(
-    "fft", shape=_fft_shape, kernel=_fft_kernel, transpose=_fft_transpose, batch=_fft_batch,
+    "fft",
+    shape=_fft_shape,
+    kernel=_fft_kernel,
+    transpose=_fft_transpose,
+    batch=_fft_batch,
     samples=_samples,
 )
 

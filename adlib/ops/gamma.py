@@ -73,7 +73,12 @@ def igamma(a: Any, x: Any) -> Any:
 
 
 def igammac(a: Any, x: Any) -> Any:
-    """``1 - igamma(a, x)``, accurate where that is small."""
+    """``1 - igamma(a, x)``, accurate where that is small.
+
+    >>> from adlib import lax
+    >>> lax.igammac(1.0, 0.0)
+    Array(1., dtype=float32, weak_type=True)
+    """
     return igammac_p.bind(*operands("igammac", a, x))
 
 
@@ -187,7 +192,12 @@ igamma_grad_a_p = elementwise(
 
 
 def igamma_grad_a(a: Any, x: Any) -> Any:
-    """Derivative of ``igamma(a, x)`` with respect to ``a``."""
+    """Derivative of ``igamma(a, x)`` with respect to ``a``.
+
+    >>> from adlib import lax
+    >>> lax.igamma_grad_a(2.0, 3.0)
+    Array(-0.19742543, dtype=float32, weak_type=True)
+    """
     return igamma_grad_a_p.bind(*operands("igamma_grad_a", a, x))
 
 
@@ -205,6 +215,10 @@ def random_gamma_grad(a: Any, x: Any) -> Any:
 
     The sample at a fixed quantile moves by ``-(dP/da) / (dP/dx)`` (Figurnov et al., "Implicit
     reparameterization gradients", 2018).
+
+    >>> from adlib import lax
+    >>> lax.random_gamma_grad(2.0, 3.0)
+    Array(1.3217986, dtype=float32, weak_type=True)
     """
     return random_gamma_grad_p.bind(*operands("random_gamma_grad", a, x))
 
@@ -240,5 +254,9 @@ def betainc(a: Any, b: Any, x: Any) -> Any:
     """Regularized incomplete beta function: the beta(a, b) distribution's share below ``x``.
 
     It can be differentiated in ``x``; ValueError in ``a`` and ``b``.
+
+    >>> from adlib import lax
+    >>> lax.betainc(2.0, 2.0, 0.5)
+    Array(0.5, dtype=float32, weak_type=True)
     """
     return regularized_incomplete_beta_p.bind(*operands("betainc", a, b, x))

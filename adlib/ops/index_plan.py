@@ -200,8 +200,11 @@ class Plan:
         self.operand_shape, self.slice_sizes, self.index_map = shape, slice_sizes, index_map
         addressed = [d for d, n in enumerate(shape)
                      if d in index_map or d in batching or slice_sizes[d] != n]
-        others = [d for d in range(len(shape)) if d not in addressed]
-        self.order = (*addressed, *others)
+        # axes of size 1 that windows leave out, although no index addresses them, come last
+        kept = _kept(len(shape), numbers)
+        others = [d for d in kept if d not in addressed]
+        gone = [d for d in range(len(shape)) if d not in kept and d not in addressed]
+        self.order = (*addressed, *others, *gone)
         self.rows = tuple([shape[d] for d in addressed])
         self.columns = tuple([shape[d] for d in others])
         self.row_count, self.column_count = math.prod(self.rows), math.prod(self.columns)
@@ -212,9 +215,9 @@ class Plan:
         self.addresses_shape = (*self.outer, *[slice_sizes[d] for d in wide])
         self.compact = (*self.addresses_shape, *self.columns)
         canonical = {d: len(self.outer) + i for i, d in enumerate([*wide, *others])}
-        outer, kept = iter(range(len(self.outer))), iter(_kept(len(shape), numbers))
+        outer, inner = iter(range(len(self.outer))), iter(kept)
         offset = set(numbers.offset_dims)
-        places = [canonical.get(next(kept)) if i in offset else next(outer)
+        places = [canonical.get(next(inner)) if i in offset else next(outer)
                   for i in range(len(self.shape))]
         self.moved = tuple([p for p in places if p is not None])
         self.squeezed = tuple([n for n, p in zip(self.shape, places, strict=True) if p is not None])

@@ -102,7 +102,7 @@ def _take(xp: Any, x: Any, indices: Any, plan: Plan) -> Any:
         out = x.take(indices[..., 0], d, mode="clip")
         if d:  # the indices' axes came out in the operand's place: bring them to the front
             out = out.transpose((*range(d, d + rank), *range(d), *range(d + rank, out.ndim)))
-        return _arranged(out, plan)
+        return _arranged(out.reshape(plan.compact), plan)
     starts, _ = plan.starts(xp, indices, True)
     rows = plan.row_numbers(xp, starts)
     if x.flags.c_contiguous and plan.natural:

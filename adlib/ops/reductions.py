@@ -152,7 +152,13 @@ def reduce_max(operand: Any, axes: Sequence[int]) -> Any:
 
 
 def reduce_min(operand: Any, axes: Sequence[int]) -> Any:
-    """The smallest element along ``axes``; see ``reduce_max``."""
+    """The smallest element along ``axes``; see ``reduce_max``.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.reduce_min(jnp.array([3.0, 1.0]), axes=(0,))
+    Array(1., dtype=float32)
+    """
     return _bind(reduce_min_p, "reduce_min", operand, axes)
 
 
@@ -279,17 +285,35 @@ reduce_xor_p = reduction(
 
 
 def reduce_and(operand: Any, axes: Sequence[int]) -> Any:
-    """Whether all elements along ``axes`` hold; bit by bit for integers."""
+    """Whether all elements along ``axes`` hold; bit by bit for integers.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.reduce_and(jnp.array([True, False]), axes=(0,))
+    Array(False, dtype=bool)
+    """
     return _bind(reduce_and_p, "reduce_and", operand, axes)
 
 
 def reduce_or(operand: Any, axes: Sequence[int]) -> Any:
-    """Whether any element along ``axes`` holds; bit by bit for integers."""
+    """Whether any element along ``axes`` holds; bit by bit for integers.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.reduce_or(jnp.array([True, False]), axes=(0,))
+    Array(True, dtype=bool)
+    """
     return _bind(reduce_or_p, "reduce_or", operand, axes)
 
 
 def reduce_xor(operand: Any, axes: Sequence[int]) -> Any:
-    """Whether an odd number of elements along ``axes`` hold; bit by bit for integers."""
+    """Whether an odd number of elements along ``axes`` hold; bit by bit for integers.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.reduce_xor(jnp.array([5, 3]), axes=(0,))
+    Array(6, dtype=int32)
+    """
     return _bind(reduce_xor_p, "reduce_xor", operand, axes)
 
 
@@ -355,6 +379,12 @@ def argmax(operand: Any, axis: int, index_dtype: Any) -> Any:
 
 
 def argmin(operand: Any, axis: int, index_dtype: Any) -> Any:
-    """Position of the smallest element along ``axis``; see ``argmax``."""
+    """Position of the smallest element along ``axis``; see ``argmax``.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.argmin(jnp.array([2.0, 1.0, 3.0]), 0, jnp.int32)
+    Array(1, dtype=int32)
+    """
     (x,) = operands("argmin", operand)
     return argmin_p.bind(x, axes=(int(axis),), index_dtype=dtypes.canonicalize_dtype(index_dtype))

@@ -67,7 +67,12 @@ sign_p = elementwise("sign", _sign_kernel, [_sign_derivative], kinds="iufc")
 
 
 def sign(x: Any) -> Any:
-    """-1, 0 or 1 as ``x`` is negative, zero or positive; ``x / |x|`` for complex ``x``."""
+    """-1, 0 or 1 as ``x`` is negative, zero or positive; ``x / |x|`` for complex ``x``.
+
+    >>> from adlib import lax
+    >>> lax.sign(-2.5)
+    Array(-1., dtype=float32, weak_type=True)
+    """
     return sign_p.bind(*operands("sign", x))
 
 
@@ -86,12 +91,22 @@ ceil_p = elementwise("ceil", "ceil", None, kinds="f")
 
 
 def floor(x: Any) -> Any:
-    """The largest whole number not above ``x``, element by element; its derivative is 0."""
+    """The largest whole number not above ``x``, element by element; its derivative is 0.
+
+    >>> from adlib import lax
+    >>> lax.floor(-1.5)
+    Array(-2., dtype=float32, weak_type=True)
+    """
     return floor_p.bind(*operands("floor", x))
 
 
 def ceil(x: Any) -> Any:
-    """The smallest whole number not below ``x``, element by element; its derivative is 0."""
+    """The smallest whole number not below ``x``, element by element; its derivative is 0.
+
+    >>> from adlib import lax
+    >>> lax.ceil(-1.5)
+    Array(-1., dtype=float32, weak_type=True)
+    """
     return ceil_p.bind(*operands("ceil", x))
 
 
@@ -122,7 +137,14 @@ round_p = elementwise(
 
 
 def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZERO) -> Any:
-    """``x`` rounded to whole numbers, halves as ``rounding_method`` says; the derivative is 0."""
+    """``x`` rounded to whole numbers, halves as ``rounding_method`` says; the derivative is 0.
+
+    >>> from adlib import lax
+    >>> lax.round(2.5)
+    Array(3., dtype=float32, weak_type=True)
+    >>> lax.round(2.5, lax.RoundingMethod.TO_NEAREST_EVEN)
+    Array(2., dtype=float32, weak_type=True)
+    """
     (x,) = operands("round", x)
     return round_p.bind(x, rounding_method=int(RoundingMethod(rounding_method)))
 
@@ -179,7 +201,12 @@ nextafter_p.jvp = Absent(
 
 
 def nextafter(x: Any, y: Any) -> Any:
-    """The floating-point number next to ``x`` in the direction of ``y``."""
+    """The floating-point number next to ``x`` in the direction of ``y``.
+
+    >>> from adlib import lax
+    >>> lax.nextafter(1.0, 2.0)
+    Array(1.0000001, dtype=float32, weak_type=True)
+    """
     return nextafter_p.bind(*operands("nextafter", x, y))
 
 
@@ -197,5 +224,10 @@ is_finite_p = elementwise(
 
 
 def is_finite(x: Any) -> Any:
-    """Whether each element is neither infinite nor NaN."""
+    """Whether each element is neither infinite nor NaN.
+
+    >>> from adlib import lax
+    >>> lax.is_finite(1.0)
+    Array(True, dtype=bool, weak_type=True)
+    """
     return is_finite_p.bind(*operands("is_finite", x))

@@ -128,7 +128,12 @@ def select_n(which: Any, *cases: Any) -> Any:
 
 
 def select(pred: Any, on_true: Any, on_false: Any) -> Any:
-    """``on_true`` where ``pred`` holds, else ``on_false``; shapes as in ``select_n``."""
+    """``on_true`` where ``pred`` holds, else ``on_false``; shapes as in ``select_n``.
+
+    >>> from adlib import lax
+    >>> lax.select(True, 1.0, 2.0)
+    Array(1., dtype=float32, weak_type=True)
+    """
     return select_n(pred, on_false, on_true)
 
 
@@ -163,7 +168,12 @@ def max(x: Any, y: Any) -> Any:
 
 
 def min(x: Any, y: Any) -> Any:
-    """The smaller of ``x`` and ``y``, element by element; see ``max``."""
+    """The smaller of ``x`` and ``y``, element by element; see ``max``.
+
+    >>> from adlib import lax
+    >>> lax.min(1.0, 2.0)
+    Array(1., dtype=float32, weak_type=True)
+    """
     return min_p.bind(*operands("min", x, y))
 
 

@@ -63,12 +63,22 @@ erfc_p = elementwise(
 
 
 def erf(x: Any) -> Any:
-    """Error function, ``2/sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to ``x``."""
+    """Error function, ``2/sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to ``x``.
+
+    >>> from adlib import lax
+    >>> lax.erf(0.5)
+    Array(0.5204999, dtype=float32, weak_type=True)
+    """
     return erf_p.bind(*operands("erf", x))
 
 
 def erfc(x: Any) -> Any:
-    """``1 - erf(x)``, accurate where ``erf(x)`` is close to 1."""
+    """``1 - erf(x)``, accurate where ``erf(x)`` is close to 1.
+
+    >>> from adlib import lax
+    >>> lax.erfc(0.5)
+    Array(0.47950011, dtype=float32, weak_type=True)
+    """
     return erfc_p.bind(*operands("erfc", x))
 
 
@@ -124,6 +134,10 @@ def erf_inv(x: Any) -> Any:
     """The inverse of ``erf``: infinite at -1 and 1, NaN beyond.
 
     In 32 bits by Giles' polynomials (GPU Computing Gems 2, 2010).
+
+    >>> from adlib import lax
+    >>> lax.erf_inv(0.5)
+    Array(0.47693628, dtype=float32, weak_type=True)
     """
     return erf_inv_p.bind(*operands("erf_inv", x))
 
@@ -152,12 +166,22 @@ bessel_i1e_p = elementwise(
 
 
 def bessel_i0e(x: Any) -> Any:
-    """Modified Bessel function of order 0 times ``exp(-abs(x))``."""
+    """Modified Bessel function of order 0 times ``exp(-abs(x))``.
+
+    >>> from adlib import lax
+    >>> lax.bessel_i0e(0.0)
+    Array(1., dtype=float32, weak_type=True)
+    """
     return bessel_i0e_p.bind(*operands("bessel_i0e", x))
 
 
 def bessel_i1e(x: Any) -> Any:
-    """Modified Bessel function of order 1 times ``exp(-abs(x))``."""
+    """Modified Bessel function of order 1 times ``exp(-abs(x))``.
+
+    >>> from adlib import lax
+    >>> lax.bessel_i1e(1.0)
+    Array(0.20791042, dtype=float32, weak_type=True)
+    """
     return bessel_i1e_p.bind(*operands("bessel_i1e", x))
 
 
@@ -201,7 +225,12 @@ digamma_p = elementwise(
 
 
 def digamma(x: Any) -> Any:
-    """Derivative of ``lgamma``; NaN at its poles 0, -1, -2, …"""
+    """Derivative of ``lgamma``; NaN at its poles 0, -1, -2, …
+
+    >>> from adlib import lax
+    >>> lax.digamma(1.0)
+    Array(-0.5772157, dtype=float32, weak_type=True)
+    """
     return digamma_p.bind(*operands("digamma", x))
 
 
@@ -238,6 +267,10 @@ def zeta(x: Any, q: Any) -> Any:
     """Hurwitz's zeta function, the sum of ``(k + q) ** -x`` over k = 0, 1, …; NaN for ``x < 1``.
 
     It can be differentiated in ``q``; ValueError in ``x``.
+
+    >>> from adlib import lax
+    >>> lax.zeta(2.0, 1.0)
+    Array(1.644934, dtype=float32, weak_type=True)
     """
     return zeta_p.bind(*operands("zeta", x, q))
 
@@ -272,5 +305,9 @@ def polygamma(m: Any, x: Any) -> Any:
     """Derivative number ``m`` (0, 1, 2, …) of ``digamma`` at ``x``.
 
     It can be differentiated in ``x``; ValueError in ``m``.
+
+    >>> from adlib import lax
+    >>> lax.polygamma(1.0, 1.0)
+    Array(1.644934, dtype=float32, weak_type=True)
     """
     return polygamma_p.bind(*operands("polygamma", m, x))

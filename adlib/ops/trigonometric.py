@@ -40,7 +40,12 @@ tan_p = elementwise(
 
 
 def tan(x: Any) -> Any:
-    """Tangent of ``x`` in radians, element by element."""
+    """Tangent of ``x`` in radians, element by element.
+
+    >>> from adlib import lax
+    >>> lax.tan(0.5)
+    Array(0.5463025, dtype=float32, weak_type=True)
+    """
     return tan_p.bind(*operands("tan", x))
 
 
@@ -53,7 +58,12 @@ asin_p = elementwise(
 
 
 def asin(x: Any) -> Any:
-    """Inverse sine in radians, between -pi/2 and pi/2; NaN outside -1..1."""
+    """Inverse sine in radians, between -pi/2 and pi/2; NaN outside -1..1.
+
+    >>> from adlib import lax
+    >>> lax.asin(1.0)
+    Array(1.5707964, dtype=float32, weak_type=True)
+    """
     return asin_p.bind(*operands("asin", x))
 
 
@@ -66,7 +76,12 @@ acos_p = elementwise(
 
 
 def acos(x: Any) -> Any:
-    """Inverse cosine in radians, between 0 and pi; NaN outside -1..1."""
+    """Inverse cosine in radians, between 0 and pi; NaN outside -1..1.
+
+    >>> from adlib import lax
+    >>> lax.acos(0.0)
+    Array(1.5707964, dtype=float32, weak_type=True)
+    """
     return acos_p.bind(*operands("acos", x))
 
 
@@ -78,7 +93,12 @@ atan_p = elementwise(
 
 
 def atan(x: Any) -> Any:
-    """Inverse tangent in radians, between -pi/2 and pi/2."""
+    """Inverse tangent in radians, between -pi/2 and pi/2.
+
+    >>> from adlib import lax
+    >>> lax.atan(1.0)
+    Array(0.7853982, dtype=float32, weak_type=True)
+    """
     return atan_p.bind(*operands("atan", x))
 
 
@@ -114,12 +134,22 @@ cosh_p = elementwise("cosh", "cosh", [lambda t, ans, x: mul(t, sinh(x))])
 
 
 def sinh(x: Any) -> Any:
-    """Hyperbolic sine, element by element."""
+    """Hyperbolic sine, element by element.
+
+    >>> from adlib import lax
+    >>> lax.sinh(1.0)
+    Array(1.1752012, dtype=float32, weak_type=True)
+    """
     return sinh_p.bind(*operands("sinh", x))
 
 
 def cosh(x: Any) -> Any:
-    """Hyperbolic cosine, element by element."""
+    """Hyperbolic cosine, element by element.
+
+    >>> from adlib import lax
+    >>> lax.cosh(1.0)
+    Array(1.5430807, dtype=float32, weak_type=True)
+    """
     return cosh_p.bind(*operands("cosh", x))
 
 
@@ -131,7 +161,12 @@ asinh_p = elementwise(
 
 
 def asinh(x: Any) -> Any:
-    """Inverse hyperbolic sine, element by element."""
+    """Inverse hyperbolic sine, element by element.
+
+    >>> from adlib import lax
+    >>> lax.asinh(1.0)
+    Array(0.8813736, dtype=float32, weak_type=True)
+    """
     return asinh_p.bind(*operands("asinh", x))
 
 
@@ -144,7 +179,12 @@ acosh_p = elementwise("acosh", "arccosh", [_acosh_derivative], samples=_samples_
 
 
 def acosh(x: Any) -> Any:
-    """Inverse hyperbolic cosine, element by element; NaN below 1."""
+    """Inverse hyperbolic cosine, element by element; NaN below 1.
+
+    >>> from adlib import lax
+    >>> lax.acosh(2.0)
+    Array(1.316958, dtype=float32, weak_type=True)
+    """
     return acosh_p.bind(*operands("acosh", x))
 
 
@@ -157,5 +197,10 @@ atanh_p = elementwise(
 
 
 def atanh(x: Any) -> Any:
-    """Inverse hyperbolic tangent, element by element; NaN outside -1..1."""
+    """Inverse hyperbolic tangent, element by element; NaN outside -1..1.
+
+    >>> from adlib import lax
+    >>> lax.atanh(0.5)
+    Array(0.54930615, dtype=float32, weak_type=True)
+    """
     return atanh_p.bind(*operands("atanh", x))

@@ -10,7 +10,7 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import Array, scalar
+from adlib.core.array import Array, from_numpy, scalar
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
 from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, ge_p, le_p
@@ -20,6 +20,7 @@ from adlib.ops.reductions import highest, lowest
 from adlib.ops.reshaping import broadcast_to, moveaxis
 from adlib.ops.selection import max as maximum
 from adlib.ops.selection import min as minimum
+from adlib.ops.selection import select_n
 from adlib.ops.structural import pad
 from adlib.ops.structural import slice as slice_
 from adlib.ops.windows_geometry import (
@@ -38,7 +39,8 @@ from adlib.ops.windows_geometry import (
 
 def _check(name: str, x: ShapedArray, window: Sizes, strides: Sizes, *dilations: Sizes) -> None:
     for what, values in (
-        ("window_dimensions", window), ("window_strides", strides),
+        ("window_dimensions", window),
+        ("window_strides", strides),
         *[("dilation", d) for d in dilations],
     ):
         if len(values) != x.ndim:
@@ -67,15 +69,23 @@ def reduce_window_shape_tuple(
     reach = [dilated(k, d) for k, d in zip(window_dimensions, spread, strict=True)]
     if isinstance(padding, str):
         padding = padtype_to_pads(sizes, reach, window_strides, padding)
-    return tuple([
-        output_size(n + int(lo) + int(hi), k, s)
-        for n, (lo, hi), k, s in zip(sizes, padding, reach, window_strides, strict=True)
-    ])
+    return tuple(
+        [
+            output_size(n + int(lo) + int(hi), k, s)
+            for n, (lo, hi), k, s in zip(sizes, padding, reach, window_strides, strict=True)
+        ]
+    )
 
 
 def _shape(
-    name: str, x: ShapedArray, *, window_dimensions: Sizes, window_strides: Sizes, padding: Pads,
-    base_dilation: Sizes, window_dilation: Sizes,
+    name: str,
+    x: ShapedArray,
+    *,
+    window_dimensions: Sizes,
+    window_strides: Sizes,
+    padding: Pads,
+    base_dilation: Sizes,
+    window_dilation: Sizes,
 ) -> ShapedArray:
     _check(name, x, window_dimensions, window_strides, base_dilation, window_dilation)
     if len(padding) != x.ndim:
@@ -90,9 +100,9 @@ def _shape(
 
 def _in_step(places: Sizes, counts: Sizes, strides: Sizes) -> tuple[slice, ...]:
     """The elements at one place within each window."""
-    return tuple([
-        slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(places, counts, strides, strict=True)
-    ])
+    return tuple(
+        [slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(places, counts, strides, strict=True)]
+    )
 
 
 def _widened(window: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +117,10 @@ def _widened(window: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unary_batch(
-    primitive: Callable[[], Primitive], axis: Any, args: Sequence[Any], dims: Sequence[Any],
+    primitive: Callable[[], Primitive],
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
     **window: Any,
 ) -> tuple[Any, int]:
     return primitive().bind(moveaxis(args[0], dims[0], 0), **_widened(window)), 0
@@ -117,8 +130,16 @@ def _unary_batch(
 
 
 def _reduce_impl(
-    function: str, fill: Callable[[Any], Any], xp: Any, x: Any, *, window_dimensions: Sizes,
-    window_strides: Sizes, padding: Pads, base_dilation: Sizes, window_dilation: Sizes,
+    function: str,
+    fill: Callable[[Any], Any],
+    xp: Any,
+    x: Any,
+    *,
+    window_dimensions: Sizes,
+    window_strides: Sizes,
+    padding: Pads,
+    base_dilation: Sizes,
+    window_dilation: Sizes,
 ) -> Any:
     """One axis after the other: a window's result is that of the results along its axes."""
     combine = getattr(xp, function)
@@ -141,7 +162,12 @@ def _reduce_impl(
 
 
 def _chosen(
-    xp: Any, x: Any, select_prim: Primitive, window: Sizes, strides: Sizes, spread: Sizes,
+    xp: Any,
+    x: Any,
+    select_prim: Primitive,
+    window: Sizes,
+    strides: Sizes,
+    spread: Sizes,
     counts: Sizes,
 ) -> Any:
     """For each window the number of its first element that is largest (or smallest)."""
@@ -160,8 +186,16 @@ def _chosen(
 
 
 def _gather_impl(
-    xp: Any, tangents: Any, x: Any, *, select_prim: Primitive, window_dimensions: Sizes,
-    window_strides: Sizes, padding: Pads, base_dilation: Sizes, window_dilation: Sizes,
+    xp: Any,
+    tangents: Any,
+    x: Any,
+    *,
+    select_prim: Primitive,
+    window_dimensions: Sizes,
+    window_strides: Sizes,
+    padding: Pads,
+    base_dilation: Sizes,
+    window_dilation: Sizes,
 ) -> Any:
     axes = tuple(range(x.ndim))
     counts = reduce_window_shape_tuple(
@@ -173,9 +207,7 @@ def _gather_impl(
     worst = lowest(x.dtype) if select_prim is ge_p else highest(x.dtype)
     x = padded(xp, x, axes, padding, base_dilation, worst)
     tangents = padded(xp, tangents, axes, padding, base_dilation, 0)
-    chosen = _chosen(
-        xp, x, select_prim, window_dimensions, window_strides, window_dilation, counts
-    )
+    chosen = _chosen(xp, x, select_prim, window_dimensions, window_strides, window_dilation, counts)
     for number, k in enumerate(np.ndindex(*window_dimensions)):
         places = tuple([i * d for i, d in zip(k, window_dilation, strict=True)])
         out = xp.where(chosen == number, tangents[_in_step(places, counts, window_strides)], out)
@@ -183,8 +215,15 @@ def _gather_impl(
 
 
 def _scatter_impl(
-    xp: Any, source: Any, x: Any, *, select_prim: Primitive, window_dimensions: Sizes,
-    window_strides: Sizes, padding: Pads, window_dilation: Sizes | None = None,
+    xp: Any,
+    source: Any,
+    x: Any,
+    *,
+    select_prim: Primitive,
+    window_dimensions: Sizes,
+    window_strides: Sizes,
+    padding: Pads,
+    window_dilation: Sizes | None = None,
 ) -> Any:
     spread = (1,) * x.ndim if window_dilation is None else window_dilation
     if not source.size:
@@ -210,14 +249,26 @@ def _scatter_impl(
 
 
 def _sum_transpose(
-    ct: Any, x: Any, *, window_dimensions: Sizes, window_strides: Sizes, padding: Pads,
-    base_dilation: Sizes, window_dilation: Sizes,
+    ct: Any,
+    x: Any,
+    *,
+    window_dimensions: Sizes,
+    window_strides: Sizes,
+    padding: Pads,
+    base_dilation: Sizes,
+    window_dilation: Sizes,
 ) -> tuple[Any]:
     """Each element gets the sum over the windows that it is in: a windowed sum again."""
     config = []
     for n, m, k, stride, (lo, _), base, spread in zip(
-        x.aval.shape, ct.aval.shape, window_dimensions, window_strides, padding, base_dilation,
-        window_dilation, strict=True,
+        x.aval.shape,
+        ct.aval.shape,
+        window_dimensions,
+        window_strides,
+        padding,
+        base_dilation,
+        window_dilation,
+        strict=True,
     ):
         reach = dilated(k, spread)
         before = reach - 1 - lo
@@ -227,8 +278,12 @@ def _sum_transpose(
     rank = len(config)
     return (
         reduce_window_sum_p.bind(
-            ct, window_dimensions=window_dimensions, window_strides=base_dilation,
-            padding=((0, 0),) * rank, base_dilation=(1,) * rank, window_dilation=window_dilation,
+            ct,
+            window_dimensions=window_dimensions,
+            window_strides=base_dilation,
+            padding=((0, 0),) * rank,
+            base_dilation=(1,) * rank,
+            window_dilation=window_dilation,
         ),
     )
 
@@ -240,8 +295,11 @@ def _zero_of(dtype: Any) -> Any:
 def _window(window: Any, strides: Any, pads: Any, base: Any = None, spread: Any = None) -> Any:
     ones = (1,) * len(window)
     return dict(
-        window_dimensions=window, window_strides=strides, padding=pads,
-        base_dilation=base or ones, window_dilation=spread or ones,
+        window_dimensions=window,
+        window_strides=strides,
+        padding=pads,
+        base_dilation=base or ones,
+        window_dilation=spread or ones,
     )
 
 
@@ -322,7 +380,9 @@ def _gather_shape(
 
 
 def _first_argument_jvp(
-    primitive: Callable[[], Primitive], primals: Sequence[Any], tangents: Sequence[Any],
+    primitive: Callable[[], Primitive],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
     **params: Any,
 ) -> tuple[Any, Any]:
     """Linear in the first argument; the second only decides which elements are meant."""
@@ -333,8 +393,14 @@ def _first_argument_jvp(
 
 
 def _gather_transpose(
-    ct: Any, t: Any, x: Any, *, select_prim: Primitive, base_dilation: Sizes,
-    window_dilation: Sizes, **window: Any,
+    ct: Any,
+    t: Any,
+    x: Any,
+    *,
+    select_prim: Primitive,
+    base_dilation: Sizes,
+    window_dilation: Sizes,
+    **window: Any,
 ) -> tuple[Any, None]:
     if is_undefined_primal(x) or any(d > 1 for d in base_dilation):
         raise NotImplementedError(
@@ -346,7 +412,10 @@ def _gather_transpose(
 
 
 def _pair_batch(
-    primitive: Callable[[], Primitive], axis: Any, args: Sequence[Any], dims: Sequence[Any],
+    primitive: Callable[[], Primitive],
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
     **params: Any,
 ) -> tuple[Any, int]:
     values = [
@@ -377,15 +446,24 @@ select_and_gather_add_p = define_primitive(
 
 
 def _scatter_transpose(
-    ct: Any, source: Any, x: Any, *, select_prim: Primitive, window_dilation: Sizes | None = None,
+    ct: Any,
+    source: Any,
+    x: Any,
+    *,
+    select_prim: Primitive,
+    window_dilation: Sizes | None = None,
     **window: Any,
 ) -> tuple[Any, None]:
     if is_undefined_primal(x):
         raise NotImplementedError("Transposition of select_and_scatter_add in its operand.")
     ones = (1,) * len(x.aval.shape)
     return select_and_gather_add_p.bind(
-        ct, x, select_prim=select_prim, base_dilation=ones,
-        window_dilation=window_dilation or ones, **window,
+        ct,
+        x,
+        select_prim=select_prim,
+        base_dilation=ones,
+        window_dilation=window_dilation or ones,
+        **window,
     ), None
 
 
@@ -397,15 +475,32 @@ select_and_scatter_add_p = define_primitive(
     transpose=_scatter_transpose,
     batch=partial(_pair_batch, lambda: select_and_scatter_add_p),
     samples=lambda: [
-        Sample((normal(2, 2), normal(4, 4)), dict(
-            select_prim=ge_p, window_dimensions=(2, 2), window_strides=(2, 2),
-            padding=((0, 0), (0, 0))), "pool"),
-        Sample((normal(5), normal(5)), dict(
-            select_prim=ge_p, window_dimensions=(3,), window_strides=(1,), padding=((1, 1),)),
-            "overlap"),
-        Sample((normal(3), normal(5)), dict(
-            select_prim=le_p, window_dimensions=(2,), window_strides=(1,), padding=((0, 0),),
-            window_dilation=(2,)), "dilated"),
+        Sample(
+            (normal(2, 2), normal(4, 4)),
+            dict(
+                select_prim=ge_p,
+                window_dimensions=(2, 2),
+                window_strides=(2, 2),
+                padding=((0, 0), (0, 0)),
+            ),
+            "pool",
+        ),
+        Sample(
+            (normal(5), normal(5)),
+            dict(select_prim=ge_p, window_dimensions=(3,), window_strides=(1,), padding=((1, 1),)),
+            "overlap",
+        ),
+        Sample(
+            (normal(3), normal(5)),
+            dict(
+                select_prim=le_p,
+                window_dimensions=(2,),
+                window_strides=(1,),
+                padding=((0, 0),),
+                window_dilation=(2,),
+            ),
+            "dilated",
+        ),
     ],
 )
 
@@ -444,8 +539,8 @@ def reduce_window(
 
     Args:
       operand: an array, or a tuple of arrays of one shape that are reduced together.
-      init_value: a scalar (or a tuple of them) that every reduction starts with and that
-        padding consists of.
+      init_value: a scalar (or a tuple of them) that every reduction starts with; padding
+        adds nothing to it.
       computation: function of two values (or two tuples of values) on corresponding elements
         of arrays, associative. ``lax.add``, ``lax.max`` and ``lax.min`` with their identities
         are computed axis by axis; any other function element by element of the window.
@@ -475,8 +570,11 @@ def reduce_window(
         reach = [dilated(k, d) for k, d in zip(window, spread, strict=True)]
         padding = padtype_to_pads(sizes, reach, strides, padding)
     params = dict(
-        window_dimensions=window, window_strides=strides, padding=pairs(padding),
-        base_dilation=base, window_dilation=spread,
+        window_dimensions=window,
+        window_strides=strides,
+        padding=pairs(padding),
+        base_dilation=base,
+        window_dilation=spread,
     )
     known = None if several else _monoid(computation, starts[0])
     if known is not None:
@@ -496,21 +594,36 @@ def _start(x: Array, init: Any) -> Any:
 
 
 def _fold(
-    arrays: Sequence[Any], starts: Sequence[Any], computation: Callable[..., Any], several: bool,
-    *, window_dimensions: Sizes, window_strides: Sizes, padding: Pads, base_dilation: Sizes,
+    arrays: Sequence[Any],
+    starts: Sequence[Any],
+    computation: Callable[..., Any],
+    several: bool,
+    *,
+    window_dimensions: Sizes,
+    window_strides: Sizes,
+    padding: Pads,
+    base_dilation: Sizes,
     window_dilation: Sizes,
 ) -> list[Any]:
     """Any function: applied to the first, second, … elements of all windows in turn."""
     shape = _shape(
-        "reduce_window", arrays[0].aval, window_dimensions=window_dimensions,
-        window_strides=window_strides, padding=padding, base_dilation=base_dilation,
+        "reduce_window",
+        arrays[0].aval,
+        window_dimensions=window_dimensions,
+        window_strides=window_strides,
+        padding=padding,
+        base_dilation=base_dilation,
         window_dilation=window_dilation,
     ).shape
+    size = arrays[0].aval.shape
     config = [(lo, hi, d - 1) for (lo, hi), d in zip(padding, base_dilation, strict=True)]
     arrays = [pad(x, start, config) for x, start in zip(arrays, starts, strict=True)]
     results = [broadcast_to(start, shape) for start in starts]
     if 0 in shape:
         return results
+    present = padded(
+        np, np.ones(size, bool), tuple(range(len(shape))), padding, base_dilation, False
+    )
     for k in np.ndindex(*window_dimensions):
         places = tuple([i * d for i, d in zip(k, window_dilation, strict=True)])
         steps = _in_step(places, shape, window_strides)
@@ -519,7 +632,12 @@ def _fold(
             for x in arrays
         ]
         if several:
-            results = list(computation(tuple(results), tuple(items)))
+            new = list(computation(tuple(results), tuple(items)))
         else:
-            results = [computation(results[0], items[0])]
+            new = [computation(results[0], items[0])]
+        here_ = present[steps]
+        if not here_.all():  # what is only padding leaves the result as it is
+            mask = from_numpy(here_)
+            new = [select_n(mask, r, n) for r, n in zip(results, new, strict=True)]
+        results = new
     return results

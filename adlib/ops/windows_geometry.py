@@ -25,7 +25,9 @@ def output_size(padded: int, window: int, stride: int) -> int:
 
 
 def padtype_to_pads(
-    in_shape: Sequence[int], window_shape: Sequence[int], window_strides: Sequence[int],
+    in_shape: Sequence[int],
+    window_shape: Sequence[int],
+    window_strides: Sequence[int],
     padding: str,
 ) -> list[tuple[int, int]]:
     """The (low, high) paddings that a name stands for.

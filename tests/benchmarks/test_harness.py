@@ -302,6 +302,7 @@ def whole_run():
         "versions": {"adlib": "1", "jax": "2"},
         "libraries": ["adlib", "jax", "autograd", "torch"],
         "rounds": 3,
+        "clock": "wall",
         "load_before": 0.0,
         "load_after": 0.5,
     }
@@ -370,6 +371,7 @@ def test_worker_prepares_times_and_profiles(monkeypatch):
     reply = worker.prepare("row", 0)
     assert [leaf.tolist() for leaf in reply["result"]] == [[1.0, 1.0], [2.0, 2.0]]
     assert worker.time("row", 0, 2) > 0.0
+    assert 0.0 < worker.time("row", 0, 1000, "cpu") < 1.0
     assert "function calls" in worker.profile("row", 0, 3, 5)
     worker.release()
     with pytest.raises(KeyError):
@@ -467,6 +469,11 @@ def test_an_unknown_word_is_refused_with_the_known_ones(capsys):
         command.main(["--kinds", "speed,size"])
     message = "argument --kinds: 'size' is none of speed,import,memory (write several with commas)"
     assert message in capsys.readouterr().err
+
+
+def test_processor_time_is_refused_for_several_threads():
+    with pytest.raises(SystemExit, match="adds up the threads' time; use it with --threads 1"):
+        command.main(["--clock", "cpu", "--threads", "2"])
 
 
 def test_a_missing_library_fails_the_run_and_says_how_to_repair(monkeypatch):

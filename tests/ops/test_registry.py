@@ -35,6 +35,7 @@ NO_SAMPLES = {
 NOT_BY_DIFFERENCES = {
     "stop_gradient": "it is the identity with a derivative of zero, on purpose",
     "reduce_precision": "rounding is a staircase, through which tangents pass",
+    "lu_solve": "it is given a matrix with its factors, which differences move one by one",
     "random_gamma": "a draw's derivative is that of its quantile, not of the sampler's path",
 }
 

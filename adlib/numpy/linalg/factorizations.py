@@ -114,7 +114,9 @@ def svd(
     """
     x = one_inexact("svd", a)
     out = linalg.svd(
-        x, full_matrices=full_matrices and subset_by_index is None, compute_uv=compute_uv,
+        x,
+        full_matrices=full_matrices and subset_by_index is None,
+        compute_uv=compute_uv,
         subset_by_index=subset_by_index,
     )
     return SVDResult(*out) if compute_uv else out
@@ -162,7 +164,5 @@ def eig(a: Any) -> EigResult:
 def eigvals(a: Any) -> Array:
     """Eigenvalues of square matrices, complex, in no particular order."""
     x = one_inexact("eigvals", a)
-    (values,) = linalg.eig(
-        x, compute_left_eigenvectors=False, compute_right_eigenvectors=False
-    )
+    (values,) = linalg.eig(x, compute_left_eigenvectors=False, compute_right_eigenvectors=False)
     return values  # type: ignore[no-any-return]

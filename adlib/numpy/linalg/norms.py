@@ -130,9 +130,7 @@ def _matrix_norm(x: Array, ord: Any, rows: int, columns: int, keepdims: bool) ->
     )
 
 
-def vector_norm(
-    x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
-) -> Array:
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Array:
     """Norm of order ``ord`` of the vectors along ``axis``; of all entries where that is None.
 
     >>> import adlib.numpy as jnp
@@ -182,9 +180,7 @@ def _any_nan(x: Array) -> Array:
     return lax.reduce_or(lax.ne(x, x), axes)
 
 
-def matrix_rank(
-    M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any = None
-) -> Array:
+def matrix_rank(M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any = None) -> Array:
     """Number of singular values above ``rtol`` times the largest, as an int32 array (...).
 
     ``rtol`` is by default max(m, n) times the dtype's precision; ``tol`` is its older name.

@@ -80,9 +80,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Array:
     """
     x = to_array(x, "diagonal")
     if x.aval.ndim < 2:
-        raise ValueError(
-            f"diagonal requires at least two axes, got shape {x.aval.shape}.{here()}"
-        )
+        raise ValueError(f"diagonal requires at least two axes, got shape {x.aval.shape}.{here()}")
     *lead, m, n = x.aval.shape
     top, left = max(0, -offset), max(0, offset)
     size = max(0, min(m - top, n - left))

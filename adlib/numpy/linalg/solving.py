@@ -177,8 +177,11 @@ def lstsq(
     inverse = pinv(a, rcond)
     x = _times(inverse, b)
     rest = lax.sub(_times(a, x), b)
-    squares = lax.real(lax.mul(rest, lax.conj(rest))) if dtypes.is_complex(rest.aval.dtype) else (
-        lax.mul(rest, rest))
+    squares = (
+        lax.real(lax.mul(rest, lax.conj(rest)))
+        if dtypes.is_complex(rest.aval.dtype)
+        else (lax.mul(rest, rest))
+    )
     residuals = lax.reduce_sum(squares, (0,))
     rank = matrix_rank(a, rcond)
     if numpy_resid and not (m > n and int(rank) == n):
@@ -226,9 +229,7 @@ def matrix_power(a: Any, n: int) -> Array:
 def _stacked(x: Array, y: Array) -> Array:
     rank = x.aval.ndim
     batch = tuple(range(rank - 2))
-    return lax.dot_general(
-        x, y, (((rank - 1,), (rank - 2,)), (batch, batch)), None, x.aval.dtype
-    )
+    return lax.dot_general(x, y, (((rank - 1,), (rank - 2,)), (batch, batch)), None, x.aval.dtype)
 
 
 def tensorinv(a: Any, ind: int = 2) -> Array:

@@ -135,14 +135,18 @@ def _update_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, A
     dr, dw = (instantiate(t) for t in tangents)
     ans = cholesky_update_p.bind(r, w)
     half = add(
-        parts.adjoint_product(parts.upper(r), parts.upper(dr)), mul(parts.rows(w), parts.columns(dw))
+        parts.adjoint_product(parts.upper(r), parts.upper(dr)),
+        mul(parts.rows(w), parts.columns(dw)),
     )
     tangent = factor_tangent(parts.matrix_transpose(ans), add(half, parts.matrix_transpose(half)))
     return ans, parts.matrix_transpose(tangent)
 
 
 cholesky_update_p = define_primitive(
-    "cholesky_update", shape=_update_shape, impl=_update_impl, jvp=_update_jvp,
+    "cholesky_update",
+    shape=_update_shape,
+    impl=_update_impl,
+    jvp=_update_jvp,
     batch=parts.stacked_batch(lambda: cholesky_update_p),
     samples=lambda: [
         Sample((lambda rng: np.triu(positive_definite(3, 3)(rng)), normal(3))),

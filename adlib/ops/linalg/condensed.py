@@ -56,9 +56,16 @@ def _not_unique(name: str) -> Absent:
     )
 
 
+_SCHUR = dict(compute_schur_vectors=True, sort_eig_vals=False, select_callable=None)
+
 schur_p = define_primitive(
-    "schur", shape=_schur_shape, kernel=_schur_kernel, jvp=_not_unique("schur"),
-    batch=parts.stacked_batch(lambda: schur_p), multiple_results=True,
+    "schur",
+    shape=_schur_shape,
+    kernel=_schur_kernel,
+    jvp=_not_unique("schur"),
+    batch=parts.stacked_batch(lambda: schur_p),
+    multiple_results=True,
+    samples=lambda: [Sample((normal(3, 3),), _SCHUR), Sample((normal(2, 2, 2),), _SCHUR, "stack")],
 )
 
 
@@ -82,7 +89,9 @@ def schur(
     """
     (x,) = operands("schur", x)
     return schur_p.bind(
-        x, compute_schur_vectors=bool(compute_schur_vectors), sort_eig_vals=bool(sort_eig_vals),
+        x,
+        compute_schur_vectors=bool(compute_schur_vectors),
+        sort_eig_vals=bool(sort_eig_vals),
         select_callable=select_callable,
     )
 
@@ -104,10 +113,13 @@ def _hessenberg_one(x: Any) -> tuple[Any, Any]:
 
 
 hessenberg_p = define_primitive(
-    "hessenberg", shape=_hessenberg_shape,
+    "hessenberg",
+    shape=_hessenberg_shape,
     kernel=lambda xp: parts.on_cpu(xp, partial(parts.each_matrix, _hessenberg_one, (2,))),
-    jvp=_not_unique("hessenberg"), batch=parts.stacked_batch(lambda: hessenberg_p),
+    jvp=_not_unique("hessenberg"),
+    batch=parts.stacked_batch(lambda: hessenberg_p),
     multiple_results=True,
+    samples=lambda: [Sample((normal(3, 3),))],
 )
 
 
@@ -131,7 +143,9 @@ def _tridiagonal_shape(x: ShapedArray, *, lower: bool) -> list[ShapedArray]:
     *batch, n, _ = x.shape
     beside = max(0, n - 1)
     return [
-        x, ShapedArray((*batch, n), real), ShapedArray((*batch, beside), real),
+        x,
+        ShapedArray((*batch, n), real),
+        ShapedArray((*batch, beside), real),
         ShapedArray((*batch, beside), x.dtype),
     ]
 
@@ -144,12 +158,18 @@ def _tridiagonal_one(lower: bool, x: Any) -> tuple[Any, Any, Any, Any]:
 
 
 tridiagonal_p = define_primitive(
-    "tridiagonal", shape=_tridiagonal_shape,
+    "tridiagonal",
+    shape=_tridiagonal_shape,
     kernel=lambda xp, lower: parts.on_cpu(
         xp, partial(parts.each_matrix, partial(_tridiagonal_one, lower), (2,))
     ),
-    jvp=_not_unique("tridiagonal"), batch=parts.stacked_batch(lambda: tridiagonal_p),
+    jvp=_not_unique("tridiagonal"),
+    batch=parts.stacked_batch(lambda: tridiagonal_p),
     multiple_results=True,
+    samples=lambda: [
+        Sample((normal(3, 3),), dict(lower=True)),
+        Sample((normal(2, 2, 2),), dict(lower=False), "upper"),
+    ],
 )
 
 
@@ -181,7 +201,9 @@ def _qdwh_shape(
             f"{here()}\n  Repair: factorize the adjoint, x.mT.conj()."
         )
     return [
-        x, ShapedArray((*batch, n, n), x.dtype), ShapedArray(tuple(batch), _INT32),
+        x,
+        ShapedArray((*batch, n, n), x.dtype),
+        ShapedArray(tuple(batch), _INT32),
         ShapedArray(tuple(batch), np.dtype(bool)),
     ]
 
@@ -204,7 +226,9 @@ def _halley(max_iterations: int, eps: float | None, x: Any) -> tuple[Any, Any, A
     scale = np.sqrt(np.linalg.norm(x, 1) * np.linalg.norm(x, np.inf)) if x.size else 1.0
     u = x / (scale if scale else 1.0)
     low, change, count = eps, np.inf, 0
-    while count < max_iterations and not (change <= (4 * eps) ** (1 / 3) and abs(1 - low) <= 4 * eps):
+    while count < max_iterations and not (
+        change <= (4 * eps) ** (1 / 3) and abs(1 - low) <= 4 * eps
+    ):
         d = (4 * (1 - low**2) / low**4) ** (1 / 3) if low < 1 else 0.0
         root = np.sqrt(1 + d)
         a = root + np.sqrt(8 - 4 * d + 8 * (2 - low**2) / (low**2 * root)) / 2
@@ -249,8 +273,12 @@ def _qdwh_jvp(
 
 
 qdwh_p = define_primitive(
-    "qdwh", shape=_qdwh_shape, kernel=_qdwh_kernel, jvp=_qdwh_jvp,
-    batch=parts.stacked_batch(lambda: qdwh_p), multiple_results=True,
+    "qdwh",
+    shape=_qdwh_shape,
+    kernel=_qdwh_kernel,
+    jvp=_qdwh_jvp,
+    batch=parts.stacked_batch(lambda: qdwh_p),
+    multiple_results=True,
     samples=lambda: [
         Sample((normal(2, 2),), _qdwh_params()),
         Sample((normal(3, 2),), _qdwh_params(), "tall"),
@@ -284,7 +312,8 @@ def qdwh(
     """
     (x,) = operands("qdwh", x)
     u, h, count, converged = qdwh_p.bind(
-        x, is_hermitian=bool(is_hermitian),
+        x,
+        is_hermitian=bool(is_hermitian),
         max_iterations=10 if max_iterations is None else int(max_iterations),
         eps=None if eps is None else float(eps),
     )

@@ -58,7 +58,10 @@ def _det_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]
 
 
 det_p = define_primitive(
-    "det", shape=_det_shape, impl=_det_impl, jvp=_det_jvp,
+    "det",
+    shape=_det_shape,
+    impl=_det_impl,
+    jvp=_det_jvp,
     batch=parts.stacked_batch(lambda: det_p),
     samples=lambda: [
         Sample((normal(1, 1),), name="1"),
@@ -132,7 +135,10 @@ def _cofactors_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any
 
 
 cofactors_p = define_primitive(
-    "cofactors", shape=lambda x: x, impl=_cofactors_impl, jvp=_cofactors_jvp,
+    "cofactors",
+    shape=lambda x: x,
+    impl=_cofactors_impl,
+    jvp=_cofactors_jvp,
     batch=parts.stacked_batch(lambda: cofactors_p),
     samples=lambda: [
         Sample((normal(4, 4),)),
@@ -156,9 +162,7 @@ def _slogdet_impl(xp: Any, x: Any) -> tuple[Any, Any]:
     return sign.astype(x.dtype, copy=False), log.astype(x.real.dtype, copy=False)
 
 
-def _slogdet_jvp(
-    primals: Sequence[Any], tangents: Sequence[Any]
-) -> tuple[list[Any], list[Any]]:
+def _slogdet_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """``d log det = tr(x⁻¹ dx)``: its real part moves the size, its imaginary part the phase."""
     (x,), (dx,) = primals, tangents
     sign, log = slogdet_p.bind(x)
@@ -173,8 +177,12 @@ def _slogdet_jvp(
 
 
 slogdet_p = define_primitive(
-    "slogdet", shape=_slogdet_shape, impl=_slogdet_impl, jvp=_slogdet_jvp,
-    batch=parts.stacked_batch(lambda: slogdet_p), multiple_results=True,
+    "slogdet",
+    shape=_slogdet_shape,
+    impl=_slogdet_impl,
+    jvp=_slogdet_jvp,
+    batch=parts.stacked_batch(lambda: slogdet_p),
+    multiple_results=True,
     samples=lambda: [
         Sample((normal(3, 3),)),
         Sample((normal(2, 2, dtype=np.complex64),), name="complex"),

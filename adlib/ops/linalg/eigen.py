@@ -70,7 +70,11 @@ def _eigh_kernel(
 
 
 def _eigh_jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool, subset_by_index: Range,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    lower: bool,
+    subset_by_index: Range,
     **params: Any,
 ) -> tuple[list[Any], list[Any]]:
     """``dw = diag(Vᴴ dx V)``, ``dV = V (F ∘ Vᴴ dx V)``, ``F_ij = 1 / (w_j - w_i)`` (Giles 2008).
@@ -180,7 +184,10 @@ def eigh(
 
 
 def _eig_shape(
-    x: ShapedArray, *, compute_left_eigenvectors: bool, compute_right_eigenvectors: bool,
+    x: ShapedArray,
+    *,
+    compute_left_eigenvectors: bool,
+    compute_right_eigenvectors: bool,
     enable_eigvec_derivs: bool,
 ) -> list[ShapedArray]:
     parts.check_matrix("eig", x, square=True)
@@ -190,7 +197,9 @@ def _eig_shape(
 
 
 def _eig_kernel(
-    xp: Any, compute_left_eigenvectors: bool, compute_right_eigenvectors: bool,
+    xp: Any,
+    compute_left_eigenvectors: bool,
+    compute_right_eigenvectors: bool,
     enable_eigvec_derivs: bool,
 ) -> Callable[..., Any]:
     def right(x: Any) -> Any:
@@ -235,13 +244,18 @@ def _left_vectors(x: Any, values: Any) -> Any:
 
 
 def _eig_jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, compute_left_eigenvectors: bool,
-    compute_right_eigenvectors: bool, enable_eigvec_derivs: bool,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    compute_left_eigenvectors: bool,
+    compute_right_eigenvectors: bool,
+    enable_eigvec_derivs: bool,
 ) -> tuple[list[Any], list[Any]]:
     """``dw = diag(V⁻¹ dx V)`` (Giles 2008); eigenvectors by Boeddeker et al. 2017."""
     (x,), (dx,) = primals, tangents
     outs = eig_p.bind(
-        x, compute_left_eigenvectors=compute_left_eigenvectors,
+        x,
+        compute_left_eigenvectors=compute_left_eigenvectors,
         compute_right_eigenvectors=compute_right_eigenvectors,
         enable_eigvec_derivs=enable_eigvec_derivs,
     )
@@ -261,7 +275,9 @@ def _eig_jvp(
         values, vectors = outs
     else:
         values, vectors = eig_p.bind(
-            wide, compute_left_eigenvectors=False, compute_right_eigenvectors=True,
+            wide,
+            compute_left_eigenvectors=False,
+            compute_right_eigenvectors=True,
             enable_eigvec_derivs=True,
         )
         outs = [values]
@@ -319,8 +335,11 @@ _VECTORS = dict(compute_right_eigenvectors=True, enable_eigvec_derivs=True)
 
 
 def _eig_params() -> dict[str, Any]:
-    return dict(compute_left_eigenvectors=False, compute_right_eigenvectors=False,
-                enable_eigvec_derivs=False)
+    return dict(
+        compute_left_eigenvectors=False,
+        compute_right_eigenvectors=False,
+        enable_eigvec_derivs=False,
+    )
 
 
 def eig(

@@ -108,7 +108,8 @@ def _lu_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     left = _completed(parts.lower(lu, -1), m, min(m, n), axis=-1, diagonal=m)
     right = _completed(parts.upper(lu), n, min(m, n), axis=-2, diagonal=n - min(m, n))
     solve = partial(triangular_solve_p.bind, transpose_a=False, conjugate_a=False)
-    inner = solve(left, parts.product(parts.one_hot_rows(permutation, dx), dx), left_side=True, lower=True, unit_diagonal=True)
+    rows = parts.product(parts.one_hot_rows(permutation, dx), dx)
+    inner = solve(left, rows, left_side=True, lower=True, unit_diagonal=True)
     inner = solve(right, inner, left_side=False, lower=False, unit_diagonal=False)
     d_left = parts.product(left, parts.lower(inner, -1))
     d_right = parts.product(parts.upper(inner), right)
@@ -310,11 +311,32 @@ def _solve_batch(
     return lu_solve_p.bind(*moved, trans=trans), 0
 
 
-# The factors are the matrix's own: their tangents say nothing that its tangent does not, so
-# they are not differentiated, and the samples that the registry's tests perturb leave them out.
+def _factored(*shape: int, dtype: Any = np.float64) -> tuple[Any, ...]:
+    """Sample arguments: matrices with their factors."""
+    x = normal(*shape, dtype=dtype)(np.random.default_rng(1)) + 2 * np.eye(shape[-1])
+    factors, pivots, _ = _factorize(x)
+    narrow = np.complex64 if np.dtype(dtype).kind == "c" else np.float32
+    return x.astype(narrow), factors.astype(narrow), pivots
+
+
+# The factors are the matrix's own, whose tangent says it all: theirs are not looked at.
 lu_solve_p = define_primitive(
-    "lu_solve", shape=_solve_shape, kernel=_solve_kernel, jvp=_solve_jvp,
-    transpose=_solve_transpose, batch=_solve_batch,
+    "lu_solve",
+    shape=_solve_shape,
+    kernel=_solve_kernel,
+    jvp=_solve_jvp,
+    transpose=_solve_transpose,
+    batch=_solve_batch,
+    samples=lambda: [
+        Sample((*_factored(3, 3), normal(3, 2)), dict(trans=0)),
+        Sample((*_factored(3, 3), normal(3, 1)), dict(trans=1), "transposed"),
+        Sample(
+            (*_factored(2, 2, dtype=np.complex128), normal(2, 2, dtype=np.complex64)),
+            dict(trans=2),
+            "adjoint",
+        ),
+        Sample((*_factored(2, 2, 2), normal(2, 2, 1)), dict(trans=0), "stack"),
+    ],
 )
 
 

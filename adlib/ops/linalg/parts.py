@@ -19,9 +19,16 @@ from adlib.core.avals import ShapedArray
 from adlib.ops.arithmetic import add, eq, mul
 from adlib.ops.conversion import conj, convert
 from adlib.ops.dot import dot_general_p, matrix_product
-from adlib.ops.reshaping import broadcast_to, expand_dims, full_like, moveaxis, reduce_sum, transpose
+from adlib.ops.reshaping import (
+    broadcast_to,
+    expand_dims,
+    full_like,
+    moveaxis,
+    reduce_sum,
+    transpose,
+)
 
-FULL = frozenset((np.dtype(d) for d in (np.float32, np.float64, np.complex64, np.complex128)))
+FULL = frozenset(np.dtype(d) for d in (np.float32, np.float64, np.complex64, np.complex128))
 
 # --------------------------------------------------------------------- checks
 
@@ -80,8 +87,10 @@ class _Lapack:
 libraries = _Lapack()
 
 _LETTERS = {
-    np.dtype(np.float32): "s", np.dtype(np.float64): "d",
-    np.dtype(np.complex64): "c", np.dtype(np.complex128): "z",
+    np.dtype(np.float32): "s",
+    np.dtype(np.float64): "d",
+    np.dtype(np.complex64): "c",
+    np.dtype(np.complex128): "z",
 }
 
 
@@ -176,8 +185,11 @@ def adjoint_product(x: Any, y: Any) -> Any:
     rank = len(x.aval.shape)
     batch = tuple(range(rank - 2))
     return dot_general_p.bind(
-        conjugate(x), y, dimension_numbers=(((rank - 2,), (rank - 2,)), (batch, batch)),
-        precision=None, preferred_element_type=None,
+        conjugate(x),
+        y,
+        dimension_numbers=(((rank - 2,), (rank - 2,)), (batch, batch)),
+        precision=None,
+        preferred_element_type=None,
     )
 
 
@@ -248,9 +260,7 @@ def one_hot_rows(order: Any, like: Any) -> Any:
     Multiplied from the left they rearrange rows: row i of the product is row ``order[i]``.
     """
     size = order.aval.shape[-1]
-    places = np.arange(size, dtype=order.aval.dtype).reshape(
-        (1,) * len(order.aval.shape) + (size,)
-    )
+    places = np.arange(size, dtype=order.aval.dtype).reshape((1,) * len(order.aval.shape) + (size,))
     constant_ = ArrayImpl(places, ShapedArray(places.shape, places.dtype))
     return convert(eq(rows(order), constant_), like.aval.dtype)
 

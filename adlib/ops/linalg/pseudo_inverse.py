@@ -54,7 +54,11 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
 
 
 pinv_p = define_primitive(
-    "pinv", shape=_shape, impl=_impl, jvp=_jvp, batch=parts.stacked_batch(lambda: pinv_p),
+    "pinv",
+    shape=_shape,
+    impl=_impl,
+    jvp=_jvp,
+    batch=parts.stacked_batch(lambda: pinv_p),
     samples=lambda: [
         Sample((normal(3, 2), np.float32(1e-6)), name="tall"),
         Sample((normal(2, 3), np.float32(1e-6)), name="wide"),

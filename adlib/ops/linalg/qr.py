@@ -48,8 +48,11 @@ def _kernel(xp: Any, pivoting: bool, full_matrices: bool) -> Callable[..., Any]:
 def _pivoted(full_matrices: bool, x: Any) -> tuple[Any, Any, Any]:
     if x.size == 0:
         k = x.shape[0] if full_matrices else min(x.shape)
-        return np.eye(x.shape[0], k, dtype=x.dtype), np.zeros((k, x.shape[1]), x.dtype), np.arange(
-            x.shape[1], dtype=_INT32)
+        return (
+            np.eye(x.shape[0], k, dtype=x.dtype),
+            np.zeros((k, x.shape[1]), x.dtype),
+            np.arange(x.shape[1], dtype=_INT32),
+        )
     mode = "full" if full_matrices else "economic"
     q, r, order = parts.libraries.scipy.qr(x, mode=mode, pivoting=True, check_finite=False)
     return q, r, order.astype(_INT32)
@@ -78,7 +81,12 @@ def _jvp(
 def _over(x: Any, r: Any) -> Any:
     """``x r⁻¹`` for an upper triangular ``r``."""
     return triangular_solve_p.bind(
-        r, x, left_side=False, lower=False, transpose_a=False, conjugate_a=False,
+        r,
+        x,
+        left_side=False,
+        lower=False,
+        transpose_a=False,
+        conjugate_a=False,
         unit_diagonal=False,
     )
 
@@ -207,13 +215,16 @@ def _reflections_impl(xp: Any, x: Any) -> tuple[Any, Any]:
 
 
 geqrf_p = define_primitive(
-    "geqrf", shape=_reflections_shape, kernel=lambda xp: parts.on_cpu(
-        xp, partial(_reflections_impl, np)),
+    "geqrf",
+    shape=_reflections_shape,
+    kernel=lambda xp: parts.on_cpu(xp, partial(_reflections_impl, np)),
     jvp=Absent(
         "The reflections that geqrf returns have no derivative rule: differentiate qr, whose "
         "factors have one."
     ),
-    batch=parts.stacked_batch(lambda: geqrf_p), multiple_results=True,
+    batch=parts.stacked_batch(lambda: geqrf_p),
+    multiple_results=True,
+    samples=lambda: [Sample((normal(3, 2),)), Sample((normal(2, 2, 3),), name="stack")],
 )
 
 
@@ -265,9 +276,15 @@ _NO_DERIVATIVE = (
 )
 
 householder_product_p = define_primitive(
-    "householder_product", shape=_householder_shape, impl=_householder_impl,
+    "householder_product",
+    shape=_householder_shape,
+    impl=_householder_impl,
     jvp=Absent(_NO_DERIVATIVE.format("householder_product")),
     batch=parts.stacked_batch(lambda: householder_product_p),
+    samples=lambda: [
+        Sample((normal(3, 2), normal(2))),
+        Sample((normal(2, 3, 3), normal(2, 2)), name="stack"),
+    ],
 )
 
 
@@ -311,8 +328,15 @@ def _ormqr_impl(xp: Any, a: Any, taus: Any, c: Any, *, left: bool, transpose: bo
 
 
 ormqr_p = define_primitive(
-    "ormqr", shape=_ormqr_shape, impl=_ormqr_impl, jvp=Absent(_NO_DERIVATIVE.format("ormqr")),
+    "ormqr",
+    shape=_ormqr_shape,
+    impl=_ormqr_impl,
+    jvp=Absent(_NO_DERIVATIVE.format("ormqr")),
     batch=parts.stacked_batch(lambda: ormqr_p),
+    samples=lambda: [
+        Sample((normal(3, 2), normal(2), normal(3, 2)), dict(left=True, transpose=False)),
+        Sample((normal(3, 2), normal(2), normal(2, 3)), dict(left=False, transpose=True), "right"),
+    ],
 )
 
 

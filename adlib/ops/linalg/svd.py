@@ -41,7 +41,9 @@ def _shape(
         return [values]
     left, right = (m, n) if full_matrices else (k, k)
     return [
-        values, ShapedArray((*batch, m, left), x.dtype), ShapedArray((*batch, right, n), x.dtype),
+        values,
+        ShapedArray((*batch, m, left), x.dtype),
+        ShapedArray((*batch, right, n), x.dtype),
     ]
 
 
@@ -71,15 +73,22 @@ def _kernel(
                 for i, o in enumerate(outs)
             )
         if subset_by_index is not None:
-            outs = (outs[0][..., chosen],) if not compute_uv else (
-                outs[0][..., chosen], outs[1][..., chosen], outs[2][..., chosen, :])
+            outs = (
+                (outs[0][..., chosen],)
+                if not compute_uv
+                else (outs[0][..., chosen], outs[1][..., chosen], outs[2][..., chosen, :])
+            )
         return outs
 
     return svd
 
 
 def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, full_matrices: bool, compute_uv: bool,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    full_matrices: bool,
+    compute_uv: bool,
     subset_by_index: Range,
 ) -> tuple[list[Any], list[Any]]:
     """With ``P = Uᴴ dx V``: ``ds = diag(P)``, and U and V turn by what is beside it.
@@ -126,9 +135,7 @@ def _vectors(s: Any, u: Any, v: Any, dx: Any, dx_v: Any, inner: Any) -> tuple[An
     dtype = u.aval.dtype
     wide, tall = parts.columns(s), parts.rows(s)
     # 1 / (s_j² - s_i²), in two factors that do not overflow
-    weights = mul(
-        reciprocal_beside_diagonal(sub(wide, tall)), _reciprocal_or_zero(add(wide, tall))
-    )
+    weights = mul(reciprocal_beside_diagonal(sub(wide, tall)), _reciprocal_or_zero(add(wide, tall)))
     weights = convert(weights, dtype)
     wide, tall = convert(wide, dtype), convert(tall, dtype)
     mirrored = parts.adjoint(inner)

@@ -37,7 +37,11 @@ def _shape(a: ShapedArray, b: ShapedArray, *, left_side: bool, **_: Any) -> Shap
 
 
 def _kernel(
-    xp: Any, left_side: bool, lower: bool, transpose_a: bool, conjugate_a: bool,
+    xp: Any,
+    left_side: bool,
+    lower: bool,
+    transpose_a: bool,
+    conjugate_a: bool,
     unit_diagonal: bool,
 ) -> Any:
     flags = (left_side, lower, transpose_a, conjugate_a, unit_diagonal)
@@ -84,15 +88,25 @@ def _on_gpu(xp: Any, flags: tuple[bool, ...], a: Any, b: Any) -> Any:
 
 
 def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, left_side: bool, lower: bool,
-    transpose_a: bool, conjugate_a: bool, unit_diagonal: bool,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    left_side: bool,
+    lower: bool,
+    transpose_a: bool,
+    conjugate_a: bool,
+    unit_diagonal: bool,
 ) -> tuple[Any, Any]:
     """From ``op(a) x = b``: ``op(a) dx = db - op(da) x`` (Giles 2008, section 2.3.1)."""
     a, b = primals
     da, db = tangents
     solve = partial(
-        triangular_solve_p.bind, left_side=left_side, lower=lower, transpose_a=transpose_a,
-        conjugate_a=conjugate_a, unit_diagonal=unit_diagonal,
+        triangular_solve_p.bind,
+        left_side=left_side,
+        lower=lower,
+        transpose_a=transpose_a,
+        conjugate_a=conjugate_a,
+        unit_diagonal=unit_diagonal,
     )
     x = solve(a, b)
     if type(da) is not Zero:
@@ -148,12 +162,18 @@ def _samples() -> list[Sample]:
     for left in (True, False):
         for lower in (True, False):
             for trans in (True, False):
-                flags = dict(left_side=left, lower=lower, transpose_a=trans, conjugate_a=False,
-                             unit_diagonal=lower and trans)
+                flags = dict(
+                    left_side=left,
+                    lower=lower,
+                    transpose_a=trans,
+                    conjugate_a=False,
+                    unit_diagonal=lower and trans,
+                )
                 b = normal(3, 2) if left else normal(2, 3)
                 samples.append(Sample((_triangle(3, 3), b), flags, f"{left}-{lower}-{trans}"))
-    flags = dict(left_side=True, lower=True, transpose_a=True, conjugate_a=True,
-                 unit_diagonal=False)
+    flags = dict(
+        left_side=True, lower=True, transpose_a=True, conjugate_a=True, unit_diagonal=False
+    )
     samples.append(Sample((_triangle(2, 2, dtype=c64), normal(2, 2, dtype=c64)), flags, "adjoint"))
     flags = {**flags, "transpose_a": False}
     samples.append(Sample((_triangle(2, 2, dtype=c64), normal(2, 2, dtype=c64)), flags, "conj"))
@@ -163,8 +183,13 @@ def _samples() -> list[Sample]:
 
 
 triangular_solve_p = define_primitive(
-    "triangular_solve", shape=_shape, kernel=_kernel, jvp=_jvp, transpose=_transpose,
-    batch=_batch, samples=_samples,
+    "triangular_solve",
+    shape=_shape,
+    kernel=_kernel,
+    jvp=_jvp,
+    transpose=_transpose,
+    batch=_batch,
+    samples=_samples,
 )
 
 
@@ -201,7 +226,12 @@ def triangular_solve(
         b = expand_dims(b, (b.aval.ndim if left_side else b.aval.ndim - 1,))
     conjugate_a = conjugate_a and dtypes.is_complex(a.aval.dtype)
     x = triangular_solve_p.bind(
-        a, b, left_side=bool(left_side), lower=bool(lower), transpose_a=bool(transpose_a),
-        conjugate_a=bool(conjugate_a), unit_diagonal=bool(unit_diagonal),
+        a,
+        b,
+        left_side=bool(left_side),
+        lower=bool(lower),
+        transpose_a=bool(transpose_a),
+        conjugate_a=bool(conjugate_a),
+        unit_diagonal=bool(unit_diagonal),
     )
     return squeeze(x, (-1 if left_side else -2,)) if vector else x

@@ -56,9 +56,7 @@ def _times(dl: Any, d: Any, du: Any, x: Any) -> Any:
     return add(add(below, mul(parts.rows(d), x)), above)
 
 
-def _jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], **params: Any
-) -> tuple[Any, Any]:
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tuple[Any, Any]:
     """``A dx = db - dA x``."""
     dl, d, du, b = primals
     *moved, db = tangents
@@ -66,7 +64,8 @@ def _jvp(
     if any(type(t) is not Zero for t in moved):
         db = add_tangents(db, neg(_times(*[instantiate(t) for t in moved], x)))
     return x, Zero.like(x) if type(db) is Zero else tridiagonal_solve_p.bind(
-        dl, d, du, db, **params)
+        dl, d, du, db, **params
+    )
 
 
 def _transpose(ct: Any, dl: Any, d: Any, du: Any, b: Any, **params: Any) -> tuple[Any, ...]:
@@ -89,17 +88,18 @@ tridiagonal_solve_p = define_primitive(
     batch=parts.stacked_batch(lambda: tridiagonal_solve_p),
     samples=lambda: [
         Sample((uniform(3), uniform(3, low=3, high=4), uniform(3), normal(3, 2)), _PARAMS),
-        Sample((uniform(2, 2), uniform(2, 2, low=3, high=4), uniform(2, 2), normal(2, 2, 1)),
-               _PARAMS, "stack"),
+        Sample(
+            (uniform(2, 2), uniform(2, 2, low=3, high=4), uniform(2, 2), normal(2, 2, 1)),
+            _PARAMS,
+            "stack",
+        ),
     ],
 )
 
 _PARAMS = dict(perturb_singular=False)
 
 
-def tridiagonal_solve(
-    dl: Any, d: Any, du: Any, b: Any, *, perturb_singular: bool = False
-) -> Any:
+def tridiagonal_solve(dl: Any, d: Any, du: Any, b: Any, *, perturb_singular: bool = False) -> Any:
     """Solve ``A x = b`` for a matrix with three diagonals.
 
     Args:

@@ -1,0 +1,89 @@
+"""``adlib.dtypes``: facts about dtypes, and promotion between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from adlib.base.errors import TypePromotionError
+from adlib.core import dtypes as _core
+from adlib.core.array import as_value
+from adlib.core.dtypes import float0
+from adlib.numpy.scalar_types import finfo, iinfo, issubdtype
+
+bfloat16 = ml_dtypes.bfloat16
+
+__all__ = [
+    "TypePromotionError",
+    "bfloat16",
+    "canonicalize_dtype",
+    "finfo",
+    "float0",
+    "iinfo",
+    "issubdtype",
+    "result_type",
+    "scalar_type_of",
+]
+
+
+def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> Any:
+    """The dtype in use for ``dtype``: 64-bit types become 32-bit ones unless x64 is enabled.
+
+    Raises ValueError for the dtype of PRNG keys unless ``allow_extended_dtype``.
+
+    >>> from adlib import dtypes
+    >>> dtypes.canonicalize_dtype("float64")
+    dtype('float32')
+    """
+    if isinstance(dtype, _core.ExtendedDType) and not allow_extended_dtype:
+        raise ValueError(
+            f"canonicalize_dtype was given the extended dtype {dtype}.\n"
+            "  Repair: pass allow_extended_dtype=True if such dtypes may come."
+        )
+    return _core.canonicalize_dtype(dtype)
+
+
+def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
+    """The dtype that arrays, scalars and dtypes promote to.
+
+    Args:
+      args: any of these; Python scalars count weakly.
+      return_weak_type_flag: give also whether the result is weakly typed.
+
+    Raises TypePromotionError where there is no common dtype.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import dtypes
+    >>> dtypes.result_type(jnp.ones(2, jnp.int8), 1.0)
+    dtype('float32')
+    """
+    found, weak = _core.promote(*[_typed(x) for x in args])
+    return (found, weak) if return_weak_type_flag else found
+
+
+def _typed(x: Any) -> tuple[Any, bool]:
+    scalar = _core.scalar_type(x)
+    if scalar is not None:
+        return scalar
+    if x in (bool, int, float, complex):
+        return _core.canonicalize_dtype(x), x is not bool
+    if hasattr(x, "aval") or isinstance(x, (np.ndarray, np.generic)):
+        aval = as_value(x, "result_type").aval
+        return aval.dtype, aval.weak_type
+    return _core.canonicalize_dtype(x), False
+
+
+def scalar_type_of(x: Any) -> type:
+    """The Python scalar type, bool, int, float or complex, that goes with a value's dtype.
+
+    Raises TypeError for what is no array and no number.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import dtypes
+    >>> dtypes.scalar_type_of(jnp.ones(2, jnp.int8))
+    <class 'int'>
+    """
+    kind = _core.kind(as_value(x, "scalar_type_of").aval.dtype)
+    return {"b": bool, "i": int, "u": int, "f": float, "c": complex}[kind]
