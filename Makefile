@@ -46,8 +46,10 @@ types: setup
 notebooks: setup  ## compare each notebook's committed outputs with a fresh run
 	$(NOTEBOOK_ENV) $(BIN)/python -m pytest -c tests/nbval.ini --rootdir . -n $(WORKERS) --dist loadscope notebooks
 
-unit: setup  ## unit tests and doctests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules tests adlib kernel_ext widgets
+# Doctests import each module by its own name: a second copy would define primitives twice.
+unit: setup  ## doctests and unit tests
+	$(BIN)/python -m pytest -n $(WORKERS) --import-mode=append --doctest-modules adlib kernel_ext widgets
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests
 
 smoke: setup  ## the tests to run while editing, under 10 seconds
 	$(BIN)/python -m pytest tests/test_smoke.py tests/test_structure.py

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import ml_dtypes
-import numpy as np
 
 from adlib.base.errors import TypePromotionError
 from adlib.core import dtypes as _core
 from adlib.core.array import as_value
 from adlib.core.dtypes import float0
-from adlib.numpy.scalar_types import finfo, iinfo, issubdtype
+from adlib.numpy.scalar_types import finfo, iinfo, issubdtype, result_type
 
 bfloat16 = ml_dtypes.bfloat16
 
@@ -43,36 +42,6 @@ def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> Any:
             "  Repair: pass allow_extended_dtype=True if such dtypes may come."
         )
     return _core.canonicalize_dtype(dtype)
-
-
-def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
-    """The dtype that arrays, scalars and dtypes promote to.
-
-    Args:
-      args: any of these; Python scalars count weakly.
-      return_weak_type_flag: give also whether the result is weakly typed.
-
-    Raises TypePromotionError where there is no common dtype.
-
-    >>> import adlib.numpy as jnp
-    >>> from adlib import dtypes
-    >>> dtypes.result_type(jnp.ones(2, jnp.int8), 1.0)
-    dtype('float32')
-    """
-    found, weak = _core.promote(*[_typed(x) for x in args])
-    return (found, weak) if return_weak_type_flag else found
-
-
-def _typed(x: Any) -> tuple[Any, bool]:
-    scalar = _core.scalar_type(x)
-    if scalar is not None:
-        return scalar
-    if x in (bool, int, float, complex):
-        return _core.canonicalize_dtype(x), x is not bool
-    if hasattr(x, "aval") or isinstance(x, (np.ndarray, np.generic)):
-        aval = as_value(x, "result_type").aval
-        return aval.dtype, aval.weak_type
-    return _core.canonicalize_dtype(x), False
 
 
 def scalar_type_of(x: Any) -> type:

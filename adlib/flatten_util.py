@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from adlib import lax, numpy as jnp, tree_util
+from adlib import lax, tree_util
+from adlib import numpy as jnp
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array
@@ -25,7 +26,7 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
 
     >>> import adlib.numpy as jnp
     >>> from adlib.flatten_util import ravel_pytree
-    >>> vector, unravel = ravel_pytree({"w": jnp.ones((1, 2)), "b": jnp.zeros(1)})
+    >>> vector, unravel = ravel_pytree({"b": jnp.zeros(1), "w": jnp.ones((1, 2))})
     >>> vector
     Array([0., 1., 1.], dtype=float32)
     >>> unravel(2 * vector)
@@ -59,13 +60,9 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
             )
         flat = lax.reshape(flat, (total,))
         chunks = lax.split(flat, sizes) if len(sizes) > 1 else [flat]
-        pieces = [
-            lax.reshape(chunk, shape) for chunk, shape in zip(chunks, shapes, strict=True)
-        ]
+        pieces = [lax.reshape(chunk, shape) for chunk, shape in zip(chunks, shapes, strict=True)]
         if mixed:
-            pieces = [
-                lax.convert_element_type(p, d) for p, d in zip(pieces, own, strict=True)
-            ]
+            pieces = [lax.convert_element_type(p, d) for p, d in zip(pieces, own, strict=True)]
         return tree_util.tree_unflatten(treedef, pieces)
 
     return vector, unravel

@@ -3,27 +3,27 @@
 import dataclasses as _dataclasses
 from typing import Any as _Any
 
-from adlib.tree_util import (
-    tree_all as all,
-    tree_broadcast as broadcast,
-    tree_flatten as flatten,
-    tree_flatten_with_path as flatten_with_path,
-    tree_leaves as leaves,
-    tree_leaves_with_path as leaves_with_path,
-    tree_map as map,
-    tree_map_with_path as map_with_path,
-    tree_reduce as reduce,
-    tree_reduce_associative as reduce_associative,
-    tree_structure as structure,
-    tree_transpose as transpose,
-    tree_unflatten as unflatten,
-)
+from adlib import tree_util as _tree_util
 
 __all__ = [
     "all", "broadcast", "flatten", "flatten_with_path", "leaves", "leaves_with_path", "map",
     "map_with_path", "reduce", "reduce_associative", "static", "structure", "transpose",
     "unflatten",
 ]  # fmt: skip
+
+all = _tree_util.tree_all
+broadcast = _tree_util.tree_broadcast
+flatten = _tree_util.tree_flatten
+flatten_with_path = _tree_util.tree_flatten_with_path
+leaves = _tree_util.tree_leaves
+leaves_with_path = _tree_util.tree_leaves_with_path
+map = _tree_util.tree_map
+map_with_path = _tree_util.tree_map_with_path
+reduce = _tree_util.tree_reduce
+reduce_associative = _tree_util.tree_reduce_associative
+structure = _tree_util.tree_structure
+transpose = _tree_util.tree_transpose
+unflatten = _tree_util.tree_unflatten
 
 
 def static(**kwargs: _Any) -> _Any:

@@ -133,7 +133,9 @@ _NOTHING = object()
 
 
 def tree_reduce(
-    function: Callable[[Any, Any], Any], tree: Any, initializer: Any = _NOTHING,
+    function: Callable[[Any, Any], Any],
+    tree: Any,
+    initializer: Any = _NOTHING,
     is_leaf: IsLeaf = None,
 ) -> Any:
     """``functools.reduce`` over the leaves, starting from ``initializer`` where it is given.
@@ -147,7 +149,10 @@ def tree_reduce(
 
 
 def tree_reduce_associative(
-    operation: Callable[[Any, Any], Any], tree: Any, *, identity: Any = _NOTHING,
+    operation: Callable[[Any, Any], Any],
+    tree: Any,
+    *,
+    identity: Any = _NOTHING,
     is_leaf: IsLeaf = None,
 ) -> Any:
     """Combine the leaves with an associative operation, halves first: shallow, not a chain.
@@ -179,9 +184,7 @@ def tree_all(tree: Any, *, is_leaf: IsLeaf = None) -> bool:
 
 def all_leaves(iterable: Iterable[Any], is_leaf: IsLeaf = None) -> bool:
     """Whether every item is a leaf: neither a container nor None."""
-    return all(
-        (is_leaf is not None and is_leaf(x)) or not is_node(type(x)) for x in iterable
-    )
+    return all((is_leaf is not None and is_leaf(x)) or not is_node(type(x)) for x in iterable)
 
 
 def tree_broadcast(prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf = None) -> Any:
@@ -282,7 +285,10 @@ def tree_leaves_with_path(
 
 
 def tree_map_with_path(
-    f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None,
+    f: Callable[..., Any],
+    tree: Any,
+    *rest: Any,
+    is_leaf: IsLeaf = None,
     is_leaf_takes_path: bool = False,
 ) -> Any:
     """``tree_map`` whose function is given the path first: ``f(path, leaf, *rest_leaves)``.

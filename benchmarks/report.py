@@ -140,8 +140,9 @@ def markdown(run: Mapping[str, Any]) -> str:
         "# Benchmark results",
         f"{environment['date']} · {environment['processor']}, {environment['cores']} cores, "
         f"{environment['threads']} thread(s) per library · Python {environment['python']}, "
-        f"{versions} · {environment['rounds']} alternating rounds, {environment['clock']} time, load average "
-        f"{environment['load_before']:.1f} before and {environment['load_after']:.1f} after.",
+        f"{versions} · {environment['rounds']} alternating rounds, {environment['clock']} time, "
+        f"load average {environment['load_before']:.1f} before and "
+        f"{environment['load_after']:.1f} after.",
         "Times are medians of one call; ratios are medians over rounds with [lower–upper "
         "quartile]. Memory is the peak that one call adds to the resident set; in brackets the "
         "peak of NumPy's own allocations.",

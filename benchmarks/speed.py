@@ -23,8 +23,8 @@ def run_case(
 ) -> dict[str, Any]:
     """One row as plain data: times, ratios, bars, and the errors and disagreements met.
 
-    Times are seconds per call on the given clock (``wall`` or ``cpu``). A library whose form raises, or whose result disagrees, is left
-    out of the timing and named under ``errors``.
+    Times are seconds per call on the given clock (``wall`` or ``cpu``). A library whose form
+    raises, or whose result disagrees, is left out of the timing and named under ``errors``.
     """
     errors: dict[str, str] = {}
     calls: dict[tuple[str, int], int] = {}

@@ -6,7 +6,8 @@ import functools
 
 import pytest
 
-from adlib import tree, tree_util as tu
+from adlib import tree
+from adlib import tree_util as tu
 
 Point = collections.namedtuple("Point", "x y")
 
@@ -121,7 +122,10 @@ def test_key_objects():
 
 def test_is_leaf_may_look_at_the_path():
     value = {"keep": [1, 2], "open": [3, 4]}
-    stop = lambda path, node: path == (tu.DictKey("keep"),)
+
+    def stop(path, node):
+        return path == (tu.DictKey("keep"),)
+
     pairs, treedef = tu.tree_flatten_with_path(value, stop, is_leaf_takes_path=True)
     assert [leaf for _, leaf in pairs] == [[1, 2], 3, 4]
     assert str(treedef) == "PyTreeDef({'keep': *, 'open': [*, *]})"
@@ -165,7 +169,9 @@ def test_errors_of_the_mapped_function_pass_through():
 
 
 def test_a_mismatch_below_is_leaf_is_none():
-    stop = lambda x: isinstance(x, tuple)
+    def stop(x):
+        return isinstance(x, tuple)
+
     assert tu.tree_map(lambda x, y: (x, y), [(1, 2)], [(3,)], is_leaf=stop) == [((1, 2), (3,))]
     with pytest.raises(ValueError, match="a list of length 1 there, tree number 2 has a list of"):
         tu.tree_map(lambda x, y: x, [(1, 2)], [(3,), 4], is_leaf=stop)

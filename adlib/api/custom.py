@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adlib.base import tree
+from adlib.base.treedef import PyTreeDef
 from adlib.control.calls import name_of
 from adlib.control.custom_vjp import custom_vjp
 from adlib.control.functions import evaluate, trace, values_of
@@ -95,8 +96,9 @@ def closure_convert(
         values, other = values_of(tuple(args), name_of(fun))
         if other != in_tree:
             raise TypeError(
-                f"closure-converted {name_of(fun)} called with arguments of structure {other}; "
-                f"it was made for {in_tree}"
+                f"closure-converted {name_of(fun)} called with arguments of structure "
+                f"{PyTreeDef(other)}; "
+                f"it was made for {PyTreeDef(in_tree)}"
             )
         floats, others = iter(given), iter(fixed)
         merged = [next(floats) if f else next(others) for f in floating]

@@ -12,6 +12,7 @@ from adlib.api import arguments
 from adlib.api.arguments import Partial, check_callable, describe_type
 from adlib.base import tree
 from adlib.base.source import here
+from adlib.base.treedef import PyTreeDef
 from adlib.control.calls import name_of
 from adlib.core import dtypes
 from adlib.core.array import Array, ArrayImpl, as_value, scalar
@@ -51,7 +52,7 @@ def grad(
 
     >>> import adlib, adlib.numpy as jnp
     >>> adlib.grad(jnp.tanh)(2.0)
-    Array(0.0706508, dtype=float32, weak_type=True)
+    Array(0.07065, dtype=float32, weak_type=True)
     """
     value_and_gradient = value_and_grad(
         fun, argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int
@@ -214,8 +215,8 @@ def _check_cotangents(partial: Partial, avals: list[ShapedArray], ct: Any) -> li
     if not fits or len(leaves) != len(avals):
         raise ValueError(
             "unexpected tree structure of argument to vjp function: got "
-            f"{structure}, but expected the structure of {name_of(partial.fun)}'s output, "
-            f"{out_tree or 'one array'}.{here()}"
+            f"{PyTreeDef(structure)}, but expected the structure of {name_of(partial.fun)}'s output, "
+            f"{'one array' if out_tree is None else PyTreeDef(out_tree)}.{here()}"
         )
     values: list[Any] = []
     for leaf, aval in zip(leaves, avals, strict=True):
@@ -316,7 +317,7 @@ def jvp(
     if primal_tree != tangent_tree:
         raise TypeError(
             "primal and tangent arguments to adlib.jvp must have the same tree structure: got "
-            f"{primal_tree} and {tangent_tree}.{here()}"
+            f"{PyTreeDef(primal_tree)} and {PyTreeDef(tangent_tree)}.{here()}"
         )
     leaves = partial.leaves()
     given = [_tangent(p, t) for p, t in zip(leaves, tangent_leaves, strict=True)]
@@ -324,6 +325,10 @@ def jvp(
     out = partial.unflatten_out(outs)
     tangent = partial.unflatten_out([_out_tangent(t) for t in out_tangents])
     return (out, tangent, partial.aux) if has_aux else (out, tangent)
+
+
+def _float0_as_numpy(t: Any) -> Any:
+    return _float0_zeros(t.aval) if t.aval.dtype == dtypes.float0 else t
 
 
 def _out_tangent(t: Any) -> Any:
@@ -386,11 +391,11 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         if structure != in_tree:
             raise TypeError(
                 "linearized function called with arguments of structure "
-                f"{structure}, but linearize was given {in_tree}.{here()}"
+                f"{PyTreeDef(structure)}, but linearize was given {PyTreeDef(in_tree)}.{here()}"
             )
         given = [_linear_argument(t, aval) for t, aval in zip(flat, avals, strict=True)]
         kept = [g for g, t in zip(given, linear.inputs, strict=True) if t is not None]
-        return partial.unflatten_out(linear.apply(kept))
+        return partial.unflatten_out([_float0_as_numpy(t) for t in linear.apply(kept)])
 
     out = partial.unflatten_out(outs)
     return (out, apply, partial.aux) if has_aux else (out, apply)

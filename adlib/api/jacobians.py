@@ -283,9 +283,14 @@ def _check_output(value: Any, holomorphic: bool, what: str) -> None:
             f"{what} with holomorphic=True requires outputs with complex dtype, but got "
             f"{describe_type(value)}.{here()}"
         )
-    if not holomorphic and what == "jacrev" and kind == "c":
+    if not holomorphic and what == "jacrev" and kind != "f":
+        advice = (
+            "For holomorphic differentiation, pass holomorphic=True; otherwise use adlib.vjp "
+            "directly."
+            if kind == "c"
+            else "For differentiation of functions with integer outputs, use adlib.vjp directly."
+        )
         raise TypeError(
             f"{what} requires real-valued outputs (output dtype that is a sub-dtype of "
-            f"np.floating), but got {value.aval.dtype.name}. For holomorphic differentiation, "
-            f"pass holomorphic=True; otherwise use adlib.vjp directly.{here()}"
+            f"np.floating), but got {value.aval.dtype.name}. {advice}{here()}"
         )

@@ -9,6 +9,7 @@ from typing import Any
 from adlib.api.arguments import argument_names, check_callable, describe_type
 from adlib.base import tree
 from adlib.base.source import here
+from adlib.base.treedef import PyTreeDef
 from adlib.control.calls import name_of
 from adlib.core.array import Array, as_value
 from adlib.interpreters.batch import AxisData, at_front, batch_flat
@@ -104,7 +105,8 @@ def _prefix(entry: Any, value: Any, what: str, whom: str) -> list[Any]:
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"vmap {what} specification must be a tree prefix of the corresponding value: "
-            f"{entry!r} does not fit {whom}, which has structure {tree.structure(value)}.{here()}"
+            f"{entry!r} does not fit {whom}, which has structure "
+            f"{PyTreeDef(tree.structure(value))}.{here()}"
         ) from error
     dims: list[Any] = []
     for axis, subtree in zip(axes, subtrees, strict=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _DEFAULTS: dict[str, Any] = {
@@ -56,6 +56,8 @@ class Config:
 
     def __init__(self) -> None:
         object.__setattr__(self, "_values", dict(_DEFAULTS))
+        object.__setattr__(self, "_open", [])  # flags of every open block, of any thread
+        object.__setattr__(self, "_listeners", [])
 
     def __getattr__(self, name: str) -> Any:
         overrides = _overrides.get()
@@ -89,6 +91,7 @@ class Config:
         if name not in self._values:
             raise AttributeError(_unknown(name))
         self._values[name] = value
+        self._changed()
 
     @contextlib.contextmanager
     def override(self, **flags: Any) -> Iterator[None]:
@@ -97,10 +100,26 @@ class Config:
             if name not in self._values:
                 raise AttributeError(_unknown(name))
         token = _overrides.set({**(_overrides.get() or {}), **flags})
+        self._open.append(flags)
+        self._changed()
         try:
             yield
         finally:
             _overrides.reset(token)
+            self._open.remove(flags)
+            self._changed()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever a flag may have changed."""
+        self._listeners.append(listener)
+
+    def anywhere(self, name: str) -> bool:
+        """Whether the flag is true for the process, or in an open block of any thread."""
+        return bool(self._values[name]) or any(flags.get(name) for flags in list(self._open))
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     def trace_key(self) -> tuple[Any, ...]:
         """Values of the flags on which a traced program depends."""

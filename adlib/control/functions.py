@@ -7,6 +7,7 @@ from typing import Any
 
 from adlib.base import tree
 from adlib.base.source import here
+from adlib.base.treedef import PyTreeDef
 from adlib.control.calls import name_of
 from adlib.control.jit import hoist_tracers
 from adlib.core.array import Array, as_value
@@ -84,8 +85,9 @@ def check_same_structure(what: str, names: Sequence[str], trees: Sequence[Any]) 
     for name, other in zip(names[1:], trees[1:], strict=True):
         if other != trees[0]:
             raise TypeError(
-                f"{what} must have the same pytree structure: {names[0]} gives {trees[0]}, "
-                f"{name} gives {other}.{here()}\n  Repair: return the same nesting of tuples, "
+                f"{what} must have the same pytree structure: "
+                f"{names[0]} gives {PyTreeDef(trees[0])}, "
+                f"{name} gives {PyTreeDef(other)}.{here()}\n  Repair: return the same nesting of tuples, "
                 "lists and dicts from both."
             )
 

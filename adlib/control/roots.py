@@ -9,87 +9,95 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from adlib.base import tree
 from adlib.base.source import here
+from adlib.base.treedef import PyTreeDef
 from adlib.control.calls import name_of
 from adlib.control.functions import arrays, check_same_structure, evaluate, trace, values_of
-from adlib.core.array import from_numpy
-from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero
+from adlib.core.avals import UndefinedPrimal, Zero
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import define_primitive
 from adlib.core.program import program
-from adlib.interpreters.batch import at_front, batch_flat
+from adlib.interpreters.batch import at_front, batch_jaxpr
 from adlib.interpreters.jvp import jvp_flat
-from adlib.interpreters.linearize import LinearMap, linearize_flat
+from adlib.interpreters.linearize import linearize_flat
 from adlib.interpreters.stage import stage
 from adlib.interpreters.transpose import pull_back, transpose_flat
 from adlib.ops.arithmetic import neg
 from adlib.ops.constructors import add_tangents
 
+# Both primitives hold several programs. What the user's functions close over comes first
+# among the operands, one group for each program, so that nothing traced hides in a program.
 
-def _call(closed: ClosedJaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
-    return evaluate(closed, *consts, *args)
+
+def _grouped(values: Sequence[Any], counts: Sequence[int]) -> list[list[Any]]:
+    """``values`` cut into groups of the given sizes, and the rest."""
+    groups, start = [], 0
+    for count in counts:
+        groups.append(list(values[start : start + count]))
+        start += count
+    return [*groups, list(values[start:])]
+
+
+def _batched(closed: ClosedJaxpr, axis: Any, consts: Sequence[Any], variables: int) -> ClosedJaxpr:
+    """A program over a batch: all results and the last inputs carry it, consts as they do."""
+    mask = [*[d is not None for d in consts], *[True] * variables]
+    return batch_jaxpr(closed, axis, mask, True)[0]
+
+
+def _moved(axis: Any, values: Sequence[Any], dims: Sequence[Any]) -> list[Any]:
+    """Batch axes first; values without one stay as they are."""
+    return [v if d is None else at_front(axis, v, d) for v, d in zip(values, dims, strict=True)]
+
+
+def _kernel(xp: Any, solve: ClosedJaxpr, counts: tuple[int, int, int], **_: Any) -> Any:
+    """Evaluation of either primitive: its solver runs."""
+    run = program(solve, xp)
+    first, second, third = counts
+    return lambda *args: run(*args[first : first + second], *args[first + second + third :])
 
 
 # ---------------------------------------------------------------- custom_root
 
 
-def _root_kernel(xp: Any, solve: ClosedJaxpr, counts: tuple[int, int], **_: Any) -> Any:
-    run = program(solve, xp)
-    return lambda *args: run(*args[counts[0] :])
-
-
 def _root_jvp(
-    primals: Sequence[Any],
-    tangents: Sequence[Any],
-    *,
-    equation: ClosedJaxpr,
-    solve: ClosedJaxpr,
-    counts: tuple[int, int],
-    tangent_solve: Any,
-    num_aux: int,
+    primals: Sequence[Any], tangents: Sequence[Any], **params: Any
 ) -> tuple[list[Any], list[Any]]:
-    n = counts[0]
-    outs = root_p.bind(
-        *primals,
-        equation=equation,
-        solve=solve,
-        counts=counts,
-        tangent_solve=tangent_solve,
-        num_aux=num_aux,
-    )
-    solution, aux = outs[: len(outs) - num_aux], outs[len(outs) - num_aux :]
-    consts, const_tangents = list(primals[:n]), list(tangents[:n])
+    equation, counts = params["equation"], params["counts"]
+    outs = root_p.bind(*primals, **params)
+    consts, _, tangent_consts, guess = _grouped(primals, counts)
+    solution, aux = outs[: len(guess)], outs[len(guess) :]
     aux_tangents = [Zero.like(a) for a in aux]
+    const_tangents = list(tangents[: counts[0]])
     if all(type(t) is Zero for t in const_tangents):
         return outs, [*[Zero.like(s) for s in solution], *aux_tangents]
     # f(c, x(c)) = 0 for all c, so  (df/dx) dx = -(df/dc) dc
-    _, change = jvp_flat(lambda *c: _call(equation, c, solution), consts, const_tangents)
+    _, change = jvp_flat(lambda *c: evaluate(equation, *c, *solution), consts, const_tangents)
     rhs = [neg(t) for t in arrays(change)]
-    _, derivative = linearize_flat(lambda *x: _call(equation, consts, x), solution)
-    return outs, [*tangent_solve(derivative.apply, rhs), *aux_tangents]
+    return outs, [*evaluate(params["tangent"], *tangent_consts, *solution, *rhs), *aux_tangents]
 
 
 def _root_batch(
-    axis: Any,
-    args: Sequence[Any],
-    dims: Sequence[Any],
-    *,
-    solve: ClosedJaxpr,
-    counts: tuple[int, int],
-    **params: Any,
-) -> tuple[list[Any], list[Any]]:
-    from_solve = args[counts[0] :]
-    pairs = batch_flat(lambda *xs: evaluate(solve, *xs), axis, from_solve, dims[counts[0] :])
-    return [at_front(axis, v, d) for v, d in pairs], [0] * len(pairs)
+    axis: Any, args: Sequence[Any], dims: Sequence[Any], **params: Any
+) -> tuple[list[Any], list[int]]:
+    counts = params["counts"]
+    *const_dims, guess_dims = _grouped(dims, counts)
+    n = len(guess_dims)
+    outs = root_p.bind(
+        *_moved(axis, args[: len(args) - n], dims[: len(args) - n]),
+        *[at_front(axis, v, d) for v, d in zip(args[len(args) - n :], guess_dims, strict=True)],
+        equation=_batched(params["equation"], axis, const_dims[0], n),
+        solve=_batched(params["solve"], axis, const_dims[1], n),
+        tangent=_batched(params["tangent"], axis, const_dims[2], 2 * n),
+        counts=counts,
+    )
+    return outs, [0] * len(outs)
 
 
 root_p = define_primitive(
     "custom_root",
     shape=lambda *avals, solve, **_: solve.out_avals,
-    kernel=_root_kernel,
+    kernel=_kernel,
     jvp=_root_jvp,
     batch=_root_batch,
     multiple_results=True,
@@ -113,6 +121,8 @@ def custom_root(
         differentiable.
       tangent_solve: ``tangent_solve(g, y) -> x`` with ``g(x) = y`` for a linear function g.
 
+    Raises TypeError where a result has another structure than ``initial_guess``.
+
     >>> from adlib import grad, lax
     >>> def sqrt(a):
     ...     newton = lambda f, x: lax.fori_loop(0, 20, lambda _, x: 0.5 * (x + a / x), x)
@@ -122,85 +132,77 @@ def custom_root(
     """
     guess, in_tree = values_of(initial_guess, "custom_root")
     avals = [g.aval for g in guess]
-    args_tree = tree.structure((tree.unflatten(in_tree, [0] * len(guess)),))
-    equation, eq_consts, eq_tree = trace(f, args_tree, avals, "custom_root")
-    check_same_structure("custom_root: f's output and input", ["x", name_of(f)], [in_tree, eq_tree])
-    solver, solve_consts, out_tree = trace(lambda x: solve(f, x), args_tree, avals, "custom_root")
-    num_aux = len(solver.out_avals) - len(guess) if has_aux else 0
+    one = _arguments_tree(in_tree, 1)
+    equation, eq_consts, eq_tree = trace(f, one, avals, "custom_root")
+    _check("custom_root: f's output and input", "x", in_tree, f, eq_tree)
+    solver, solve_consts, out_tree = trace(lambda x: solve(f, x), one, avals, "custom_root")
+    what = "custom_root: solve's output and initial_guess"
+    _check(what, "initial_guess", in_tree, solve, _main_tree(out_tree, has_aux, "custom_root"))
 
-    def flat_tangent_solve(linear: Any, rhs: list[Any]) -> list[Any]:
-        def g(x: Any) -> Any:
-            leaves, _ = values_of(x, "tangent_solve")
-            return tree.unflatten(in_tree, linear(leaves))
+    def linearized_solve(x: Any, y: Any) -> Any:
+        leaves, _ = values_of(x, "custom_root")
+        _, derivative = linearize_flat(lambda *v: evaluate(equation, *eq_consts, *v), leaves)
 
-        solution = tangent_solve(g, tree.unflatten(in_tree, rhs))
-        return values_of(solution, "custom_root tangent_solve")[0]
+        def g(v: Any) -> Any:
+            given, _ = values_of(v, "tangent_solve")
+            return tree.unflatten(in_tree, derivative.apply(given))
 
+        return tangent_solve(g, y)
+
+    tangent, tangent_consts, tangent_tree = trace(
+        linearized_solve, _arguments_tree(in_tree, 2), [*avals, *avals], "custom_root"
+    )
+    _check(
+        "custom_root: tangent_solve's output and input", "y", in_tree, tangent_solve, tangent_tree
+    )
     outs = root_p.bind(
         *eq_consts,
         *solve_consts,
+        *tangent_consts,
         *guess,
         equation=equation,
         solve=solver,
-        counts=(len(eq_consts), len(solve_consts)),
-        tangent_solve=flat_tangent_solve,
-        num_aux=num_aux,
+        tangent=tangent,
+        counts=(len(eq_consts), len(solve_consts), len(tangent_consts)),
     )
     return tree.unflatten(out_tree, outs)
+
+
+def _arguments_tree(in_tree: tree.PyTreeDef, count: int) -> tree.PyTreeDef:
+    """Structure of the arguments of a function of ``count`` values of structure ``in_tree``."""
+    value = tree.unflatten(in_tree, [0] * in_tree.num_leaves)
+    return tree.structure((value,) * count)
+
+
+def _check(what: str, name: str, wanted: Any, function: Any, given: Any) -> None:
+    check_same_structure(what, [name, name_of(function)], [wanted, given])
+
+
+def _main_tree(out_tree: tree.PyTreeDef, has_aux: bool, what: str) -> tree.PyTreeDef:
+    if not has_aux:
+        return out_tree
+    if out_tree.type not in (tuple, list) or out_tree.num_children != 2:
+        raise TypeError(
+            f"{what} with has_aux=True expects solve to return a pair (solution, auxiliary data), "
+            f"got {PyTreeDef(out_tree)}.{here()}"
+        )
+    return out_tree.children()[0]
 
 
 # --------------------------------------------------------- custom_linear_solve
 
 
-class _System:
-    """A linear system as programs: the map, how to solve it, how to solve its transpose."""
-
-    def __init__(
-        self,
-        matvec: Callable[..., list[Any]],
-        solve: Callable[..., list[Any]],
-        transpose_solve: Callable[..., list[Any]] | None,
-        symmetric: bool,
-    ) -> None:
-        self.matvec = matvec
-        self.solve = solve
-        self.transpose_solve = transpose_solve
-        self.symmetric = symmetric
-
-    def transposed(self, avals: Sequence[ShapedArray], consts: Sequence[Any]) -> _System:
-        if self.symmetric:
-            return self
-        if self.transpose_solve is None:
-            raise TypeError(
-                "transpose_solve required for backwards mode automatic differentiation of "
-                f"custom_linear_solve.{here()}"
-            )
-
-        def transposed_matvec(consts: Any, x: list[Any]) -> list[Any]:
-            linear: LinearMap = transpose_flat(lambda *v: self.matvec(consts, list(v)), avals)
-            return arrays(pull_back(linear, x))
-
-        return _System(transposed_matvec, self.transpose_solve, self.solve, False)
-
-
-def _solve_shape(*avals: ShapedArray, count: int, out_avals: Any, **_: Any) -> list[ShapedArray]:
-    return list(out_avals)
-
-
-def _solve_eval(*args: Any, system: _System, count: int, **_: Any) -> list[Any]:
-    return system.solve(list(args[:count]), list(args[count:]))
-
-
 def _solve_jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, system: _System, count: int, **params: Any
+    primals: Sequence[Any], tangents: Sequence[Any], **params: Any
 ) -> tuple[list[Any], list[Any]]:
-    consts, rhs = list(primals[:count]), list(primals[count:])
-    x = linear_solve_p.bind(*primals, system=system, count=count, **params)
-    const_tangents, rhs_tangents = list(tangents[:count]), list(tangents[count:])
+    matvec, counts = params["matvec"], params["counts"]
+    x = linear_solve_p.bind(*primals, **params)
+    consts, *_, rhs = _grouped(primals, counts)
+    const_tangents, *_, rhs_tangents = _grouped(tangents, counts)
     n = len(rhs)
     if any(type(t) is not Zero for t in const_tangents):
         # A x = b, so  A dx = db - dA x
-        _, change = jvp_flat(lambda *c: system.matvec(list(c), x[:n]), consts, const_tangents)
+        _, change = jvp_flat(lambda *c: evaluate(matvec, *c, *x[:n]), consts, const_tangents)
         rhs_tangents = [
             t if type(d) is Zero else add_tangents(t, neg(d))
             for t, d in zip(rhs_tangents, change, strict=True)
@@ -208,22 +210,57 @@ def _solve_jvp(
     zero = [Zero.like(v) for v in x]
     if all(type(t) is Zero for t in rhs_tangents):
         return x, zero
-    dx = linear_solve_p.bind(*consts, *arrays(rhs_tangents), system=system, count=count, **params)
+    dx = linear_solve_p.bind(*primals[: sum(counts)], *arrays(rhs_tangents), **params)
     return x, [*dx[:n], *zero[n:]]
 
 
 def _solve_transpose(
-    cts: Sequence[Any], *args: Any, system: _System, count: int, out_avals: Any
+    cts: Sequence[Any],
+    *args: Any,
+    matvec: ClosedJaxpr,
+    solve: ClosedJaxpr,
+    transpose_solve: ClosedJaxpr | None,
+    counts: tuple[int, int, int],
+    symmetric: bool,
 ) -> list[Any]:
-    consts = list(args[:count])
-    n = len(args) - count
-    if any(type(c) is UndefinedPrimal for c in consts):
+    for_map, for_solve, for_transpose, rhs = _grouped(args, counts)
+    if any(type(c) is UndefinedPrimal for c in args[: sum(counts)]):
         raise NotImplementedError("custom_linear_solve is linear in its right-hand side only")
-    other = system.transposed([a.aval for a in args[count:]], consts)
+    if symmetric:
+        consts, other = [*for_map, *for_solve, *for_transpose], counts
+        systems: Any = (matvec, solve, transpose_solve)
+    elif transpose_solve is None:
+        raise TypeError(
+            "transpose_solve required for backwards mode automatic differentiation of "
+            f"custom_linear_solve.{here()}"
+        )
+    else:
+        consts = [*for_map, *for_transpose, *for_solve]
+        other = (counts[0], counts[2], counts[1])
+        systems = (_transposed_map(matvec, counts[0]), transpose_solve, solve)
     outs = linear_solve_p.bind(
-        *consts, *arrays(cts[:n]), system=other, count=count, out_avals=out_avals[:n]
+        *consts,
+        *arrays(cts[: len(rhs)]),
+        matvec=systems[0],
+        solve=systems[1],
+        transpose_solve=systems[2],
+        counts=other,
+        symmetric=symmetric,
     )
-    return [*[None] * count, *outs]
+    return [*[None] * len(consts), *outs[: len(rhs)]]
+
+
+def _transposed_map(matvec: ClosedJaxpr, count: int) -> ClosedJaxpr:
+    avals = matvec.in_avals
+
+    def vecmat(*args: Any) -> list[Any]:
+        linear = transpose_flat(lambda *v: evaluate(matvec, *args[:count], *v), avals[count:])
+        return arrays(pull_back(linear, args[count:]))
+
+    def make() -> ClosedJaxpr:
+        return stage(vecmat, [*avals[:count], *matvec.out_avals])
+
+    return matvec.cached(("transposed map", count), make)  # type: ignore[no-any-return]
 
 
 def _solve_batch(
@@ -231,39 +268,37 @@ def _solve_batch(
     args: Sequence[Any],
     dims: Sequence[Any],
     *,
-    system: _System,
-    count: int,
-    out_avals: Any,
-) -> tuple[list[Any], list[Any]]:
-    def body(*values: Any) -> list[Any]:
-        return system.solve(list(values[:count]), list(values[count:]))
-
-    pairs = batch_flat(body, axis, args, dims)
-    return [at_front(axis, v, d) for v, d in pairs], [0] * len(pairs)
+    matvec: ClosedJaxpr,
+    solve: ClosedJaxpr,
+    transpose_solve: ClosedJaxpr | None,
+    counts: tuple[int, int, int],
+    symmetric: bool,
+) -> tuple[list[Any], list[int]]:
+    *const_dims, rhs_dims = _grouped(dims, counts)
+    n = len(rhs_dims)
+    back = transpose_solve
+    outs = linear_solve_p.bind(
+        *_moved(axis, args[: len(args) - n], dims[: len(args) - n]),
+        *[at_front(axis, v, d) for v, d in zip(args[len(args) - n :], rhs_dims, strict=True)],
+        matvec=_batched(matvec, axis, const_dims[0], n),
+        solve=_batched(solve, axis, const_dims[1], n),
+        transpose_solve=None if back is None else _batched(back, axis, const_dims[2], n),
+        counts=counts,
+        symmetric=symmetric,
+    )
+    return outs, [0] * len(outs)
 
 
 linear_solve_p = define_primitive(
     "custom_linear_solve",
-    shape=_solve_shape,
-    kernel=lambda xp, system, count, **_: _array_solver(system, count),
+    shape=lambda *avals, solve, **_: solve.out_avals,
+    kernel=_kernel,
     jvp=_solve_jvp,
     transpose=_solve_transpose,
     batch=_solve_batch,
-    python_impl=_solve_eval,
     multiple_results=True,
     first_order=False,
 )
-
-
-def _array_solver(system: _System, count: int) -> Any:
-    """Evaluation inside of a program, whose values are bare ndarrays."""
-
-    def run(*values: Any) -> list[Any]:
-        boxed = [from_numpy(np.asarray(v), copy=False) for v in values]
-        outs = system.solve(boxed[:count], boxed[count:])
-        return [o._value for o in outs]
-
-    return run
 
 
 def custom_linear_solve(
@@ -279,9 +314,13 @@ def custom_linear_solve(
     Args:
       matvec: linear function; may close over values being differentiated.
       b: right-hand side.
-      solve: ``solve(matvec, b) -> x``; need not be differentiable.
+      solve: ``solve(matvec, b) -> x`` (``(x, aux)`` with ``has_aux``); need not be
+        differentiable.
       transpose_solve: ``transpose_solve(vecmat, b) -> x`` for reverse mode; not needed where
         ``symmetric``.
+
+    Raises TypeError where a result has another structure than ``b``, or where reverse mode
+    needs ``transpose_solve`` and there is none.
 
     >>> import adlib.numpy as jnp
     >>> from adlib import grad, lax
@@ -289,48 +328,34 @@ def custom_linear_solve(
     ...                                        symmetric=True))(2.0)
     Array(-1.5, dtype=float32, weak_type=True)
     """
-    values, b_tree = values_of(b, "custom_linear_solve")
+    what = "custom_linear_solve"
+    values, b_tree = values_of(b, what)
     avals = [v.aval for v in values]
-    args_tree = tree.structure((tree.unflatten(b_tree, [0] * len(values)),))
-    map_, consts, out_tree = trace(matvec, args_tree, avals, "custom_linear_solve")
-    check_same_structure(
-        "custom_linear_solve: matvec's output and b", ["b", name_of(matvec)], [b_tree, out_tree]
-    )
-    structure: list[Any] = []
+    one = _arguments_tree(b_tree, 1)
+    map_, consts, map_tree = trace(matvec, one, avals, what)
+    _check(f"{what}: matvec's output and b", "b", b_tree, matvec, map_tree)
+    solver, solve_consts, out_tree = trace(lambda y: solve(matvec, y), one, avals, what)
+    _check(f"{what}: solve's output and b", "b", b_tree, solve, _main_tree(out_tree, has_aux, what))
 
-    def run_matvec(consts: list[Any], x: list[Any]) -> list[Any]:
-        return _call(map_, consts, x)
+    def vecmat(y: Any) -> Any:
+        leaves, _ = values_of(y, what)
+        linear = transpose_flat(lambda *v: evaluate(map_, *consts, *v), avals)
+        return tree.unflatten(b_tree, arrays(pull_back(linear, leaves)))
 
-    def solver(method: Any, transposed: bool) -> Any:
-        def run(consts: list[Any], rhs: list[Any]) -> list[Any]:
-            def f(x: Any) -> Any:
-                leaves, _ = values_of(x, "custom_linear_solve")
-                if transposed:
-                    linear = transpose_flat(lambda *v: run_matvec(consts, list(v)), avals)
-                    return tree.unflatten(b_tree, arrays(pull_back(linear, leaves)))
-                return tree.unflatten(b_tree, run_matvec(consts, leaves))
-
-            leaves, out = values_of(method(f, tree.unflatten(b_tree, rhs)), "custom_linear_solve")
-            structure[:] = [out]
-            return leaves
-
-        return run
-
-    back = (
-        solver(solve, True)
-        if symmetric and transpose_solve is None
-        else (None if transpose_solve is None else solver(transpose_solve, True))
-    )
-    system = _System(run_matvec, solver(solve, False), back, symmetric)
-    shapes = _out_avals(system, consts, values)
+    back, back_consts = None, []
+    if transpose_solve is not None:
+        back, back_consts, back_tree = trace(lambda y: transpose_solve(vecmat, y), one, avals, what)
+        back_tree = _main_tree(back_tree, has_aux, what)
+        _check(f"{what}: transpose_solve's output and b", "b", b_tree, transpose_solve, back_tree)
     outs = linear_solve_p.bind(
-        *consts, *values, system=system, count=len(consts), out_avals=tuple(shapes)
+        *consts,
+        *solve_consts,
+        *back_consts,
+        *values,
+        matvec=map_,
+        solve=solver,
+        transpose_solve=back,
+        counts=(len(consts), len(solve_consts), len(back_consts)),
+        symmetric=symmetric,
     )
-    return tree.unflatten(structure[0], outs)
-
-
-def _out_avals(system: _System, consts: list[Any], values: list[Any]) -> list[ShapedArray]:
-    return stage(
-        lambda *a: system.solve(list(a[: len(consts)]), list(a[len(consts) :])),
-        [x.aval for x in [*consts, *values]],
-    ).out_avals
+    return tree.unflatten(out_tree, outs)

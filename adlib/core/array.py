@@ -108,6 +108,11 @@ class ArrayImpl(Array):
             )
         value = to_numpy(self)
         if dtype is not None and value.dtype != dtype:
+            if copy is False:
+                raise ValueError(
+                    f"an array of type {self.aval.str_short()} cannot become {np.dtype(dtype)} "
+                    "without a copy; leave copy=False out, or ask for its own dtype"
+                )
             return value.astype(dtype)
         if copy:
             return value.copy()
@@ -135,12 +140,18 @@ class ArrayImpl(Array):
         return bool(to_numpy(self).reshape(())[()])
 
     def _scalar(self, target: str) -> Any:
-        if self.aval.size != 1:
+        if self.aval.shape:
             raise TypeError(
                 f"Only scalar arrays can be converted to Python scalars; {target}() was given "
-                f"an array of shape {self.shape}."
+                f"an array of shape {self.shape}.\n"
+                "  Repair: x.item() for an array of one element, x.tolist() for more."
             )
-        return to_numpy(self).reshape(())[()]
+        if target != "complex" and dtypes.is_complex(self.aval.dtype):
+            raise TypeError(
+                f"{target}() would drop the imaginary part of a value of type "
+                f"{self.aval.str_short()}; say which part is meant: {target}(x.real)."
+            )
+        return to_numpy(self)[()]
 
     def __float__(self) -> float:
         return float(self._scalar("float"))
@@ -258,8 +269,8 @@ def scalar(value: Any, dtype: Any, weak_type: bool = False) -> ArrayImpl:
     """A rank-0 array; small constants are made once and shared."""
     key = (value, type(value), dtype, weak_type)
     found = _scalars.get(key)
-    # equal keys may differ in the sign of zero; NaN never equals itself and is just not found
-    if found is not None and (value or not isinstance(value, (float, complex))):
+    # equal keys may differ in the sign of a zero; NaN never equals itself and is just not found
+    if found is not None and not _may_hold_zero(value):
         return found
     with np.errstate(over="ignore"):
         made = np.asarray(value).astype(dtype)
@@ -268,6 +279,12 @@ def scalar(value: Any, dtype: Any, weak_type: bool = False) -> ArrayImpl:
         _scalars.clear()
     _scalars[key] = result
     return result
+
+
+def _may_hold_zero(value: Any) -> bool:
+    if isinstance(value, complex):
+        return not (value.real and value.imag)
+    return isinstance(value, float) and not value
 
 
 def from_numpy(value: np.ndarray[Any, Any] | np.generic, copy: bool = True) -> ArrayImpl:

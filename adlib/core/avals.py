@@ -7,6 +7,7 @@ hashing them, which every dispatch does, costs nothing.
 from __future__ import annotations
 
 import math
+import threading
 import weakref
 from typing import Any
 
@@ -45,7 +46,8 @@ class ShapedArray:
             self.shape = tuple([int(d) for d in shape])
             self.dtype = dtype
             self.weak_type = bool(weak_type)
-            found = _interned.setdefault((self.shape, dtype, self.weak_type), self)
+            with _lock:  # of two threads that make the same type, both get the first one's
+                found = _interned.setdefault((self.shape, dtype, self.weak_type), self)
         return found
 
     @property
@@ -89,6 +91,7 @@ class ShapedArray:
         return ShapedArray, (self.shape, self.dtype, self.weak_type)
 
 
+_lock = threading.RLock()
 _interned: weakref.WeakValueDictionary[tuple[Any, ...], ShapedArray] = weakref.WeakValueDictionary()
 
 

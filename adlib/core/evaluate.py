@@ -12,7 +12,7 @@ import numpy as np
 
 from adlib.base.config import config
 from adlib.base.source import here
-from adlib.core import backend, quiet
+from adlib.core import backend, dtypes, quiet
 from adlib.core.array import ArrayImpl
 from adlib.core.primitive import Primitive
 from adlib.core.trace import Trace, base_trace, check_leaks, state
@@ -87,14 +87,18 @@ def _watching() -> bool:
     return _watch[0]
 
 
-# Whether results are inspected; kept in a cell that config's users refresh, since reading
-# three flags at every operation would cost as much as a small operation does.
+# Whether results may have to be inspected, in this thread or another; kept in a cell, since
+# reading three flags at every operation would cost as much as a small operation does.
 _watch = [False]
 
 
-def refresh_watch() -> None:
+def _refresh_watch() -> None:
     """Take over a change of the flags debug_nans, debug_infs and enable_checks."""
-    _watch[0] = bool(config.jax_debug_nans or config.jax_debug_infs or config.jax_enable_checks)
+    flags = ("jax_debug_nans", "jax_debug_infs", "jax_enable_checks")
+    _watch[0] = any([config.anywhere(flag) for flag in flags])
+
+
+config.on_change(_refresh_watch)
 
 
 def _inspect(primitive: Primitive, results: list[ArrayImpl]) -> None:
@@ -108,7 +112,7 @@ def _inspect(primitive: Primitive, results: list[ArrayImpl]) -> None:
                 f"{primitive.name}: kernel made {value.dtype}{value.shape}, shape rule says "
                 f"{result.aval.str_short()}"
             )
-        if value.dtype.kind not in "fc":
+        if not dtypes.is_inexact(result.aval.dtype):
             continue
         if config.jax_debug_nans and np.isnan(value).any():
             raise FloatingPointError(f"invalid value (nan) encountered in {primitive.name}{here()}")

@@ -34,6 +34,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from adlib.base.source import here
+from adlib.core.array import ArrayImpl
 from adlib.core.avals import ShapedArray
 from adlib.core.trace import state
 
@@ -104,14 +105,38 @@ class Primitive:
             raise NotImplementedError(f"Evaluation rule for '{self.name}' not implemented")
         return self.kernel_rule(xp, **params)  # type: ignore[no-any-return]
 
-    # the way to give rules to a primitive made by hand, in a notebook
+    # The way to give rules to a primitive made by hand, in a notebook, also as decorators. A
+    # rule given again, by a cell that is run again, replaces what followed from the old one.
+
     def def_impl(self, impl: Callable[..., Any]) -> Callable[..., Any]:
         """Evaluate with ``impl(*ndarrays, **params)``."""
-        self.kernel_rule = lambda xp, **params: partial(impl, **params) if params else impl
+
+        def kernel(xp: Any, **params: Any) -> Callable[..., Any]:
+            return partial(_on_ndarrays, impl, self.multiple_results, params)
+
+        self._give("kernel_rule", kernel)
         return impl
 
     def def_abstract_eval(self, rule: Callable[..., Any]) -> Callable[..., Any]:
-        self.shape_rule = rule
+        """Types of results: ``rule(*avals, **params)``."""
+        return self._give("shape_rule", rule)
+
+    def def_jvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Derivatives: ``rule(primals, tangents, **params) -> (out, tangent_out)``."""
+        return self._give("jvp", rule)
+
+    def def_transpose(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Reverse mode of a linear primitive: ``rule(ct, *args, **params)`` → cotangents."""
+        return self._give("transpose", rule)
+
+    def def_batch(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Vectorization: ``rule(axis, args, dims, **params) -> (out, out_dim)``."""
+        return self._give("batch", rule)
+
+    def _give(self, kind: str, rule: Callable[..., Any]) -> Callable[..., Any]:
+        setattr(self, kind, rule)
+        self.eager_cache.clear()
+        self.derived.clear()
         return rule
 
     def __repr__(self) -> str:
@@ -124,6 +149,14 @@ def _no_transpose(name: str) -> Absent:
         f"the function that was transposed applies '{name}' to a value it must be linear in. "
         "A custom_jvp rule that is not linear in its tangents does this.",
     )
+
+
+def _on_ndarrays(impl: Callable[..., Any], several: bool, params: Any, *values: Any) -> Any:
+    """An implementation made by hand may compute with Arrays; kernels return ndarrays."""
+    out = impl(*values, **params)
+    if several:
+        return [o._value if isinstance(o, ArrayImpl) else o for o in out]
+    return out._value if isinstance(out, ArrayImpl) else out
 
 
 registry: dict[str, Primitive] = {}

@@ -156,9 +156,7 @@ def _eqn_lines(eqn: Eqn, context: _Context, indent: int) -> list[str]:
         _align_names(eqn, context)
     args = "".join(" " + context.atom(v) for v in eqn.invars) or " "
     prefix = f"{left} = {eqn.primitive.name}"
-    params = [
-        _param_lines(k, v, context) for k, v in _in_order(eqn) if _shown(eqn, k, v)
-    ]
+    params = [_param_lines(k, v, context) for k, v in _in_order(eqn) if _shown(eqn, k, v)]
     if not params:
         return [prefix + args]
     if all(len(lines) == 1 for lines in params):

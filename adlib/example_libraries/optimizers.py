@@ -16,7 +16,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from adlib import numpy as jnp, tree_util
+from adlib import numpy as jnp
+from adlib import tree_util
 from adlib.base.source import here
 
 Schedule = Callable[[Any], Any]
@@ -62,7 +63,7 @@ def optimizer(opt_maker: Callable[..., Any]) -> Callable[..., Optimizer]:
     >>> init_fun, update_fun, get_params = optimizers.sgd(0.1)
     >>> state = update_fun(0, {"w": jnp.array(1.0)}, init_fun({"w": jnp.array(2.0)}))
     >>> get_params(state)
-    {'w': Array(1.9, dtype=float32)}
+    {'w': Array(1.9, dtype=float32, weak_type=True)}
     """
 
     @functools.wraps(opt_maker)
@@ -311,8 +312,9 @@ def sm3(step_size: Any, momentum: float = 0.9) -> Any:
     def update(i: Any, g: Any, state: Any) -> Any:
         x, mean, along = state
         axes = range(len(along))
-        spread = [v[tuple(slice(None) if a == b else None for b in axes)]
-                  for a, v in enumerate(along)]
+        spread = [
+            v[tuple(slice(None) if a == b else None for b in axes)] for a, v in enumerate(along)
+        ]
         # a scalar is taken as an array of one axis
         squares = functools.reduce(jnp.minimum, spread) + jnp.square(g).reshape(x.shape or (1,))
         scaled = g * _inverse_root(squares.reshape(x.shape))

@@ -18,10 +18,21 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adlib import lax, numpy as jnp, random
+from adlib import lax, random
+from adlib import numpy as jnp
 from adlib.base.source import here
-from adlib.nn import elu, gelu, leaky_relu, log_softmax, relu, selu, sigmoid, softmax, softplus
-from adlib.nn import standardize
+from adlib.nn import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    selu,
+    sigmoid,
+    softmax,
+    softplus,
+    standardize,
+)
 from adlib.nn.initializers import glorot_normal, normal, ones, zeros
 
 # names of the first versions
@@ -31,10 +42,14 @@ logsoftmax = log_softmax
 
 Layer = tuple[Callable[..., Any], Callable[..., Any]]
 
+_NORMAL = normal()
+_NEAR_ZERO = normal(1e-6)
+_GLOROT = glorot_normal()
+
 # ---------------------------------------------------------------- dense, convolutions
 
 
-def Dense(out_dim: int, W_init: Any = glorot_normal(), b_init: Any = normal()) -> Layer:
+def Dense(out_dim: int, W_init: Any = _GLOROT, b_init: Any = _NORMAL) -> Layer:
     """A layer ``x @ W + b`` with ``out_dim`` outputs.
 
     Args:
@@ -76,8 +91,15 @@ def _window(
 
 
 def _convolution(
-    apply: Callable[..., Any], shape_of: Callable[..., Any], dimension_numbers: Any, out_chan: int,
-    filter_shape: Sequence[int], strides: Any, padding: Any, W_init: Any, b_init: Any,
+    apply: Callable[..., Any],
+    shape_of: Callable[..., Any],
+    dimension_numbers: Any,
+    out_chan: int,
+    filter_shape: Sequence[int],
+    strides: Any,
+    padding: Any,
+    W_init: Any,
+    b_init: Any,
 ) -> Layer:
     """What convolutions and transposed ones share: parameters and their shapes."""
     lhs_spec, rhs_spec, out_spec = dimension_numbers
@@ -105,8 +127,13 @@ def _convolution(
 
 
 def GeneralConv(
-    dimension_numbers: Any, out_chan: int, filter_shape: Sequence[int], strides: Any = None,
-    padding: Any = "VALID", W_init: Any = None, b_init: Any = normal(1e-6),
+    dimension_numbers: Any,
+    out_chan: int,
+    filter_shape: Sequence[int],
+    strides: Any = None,
+    padding: Any = "VALID",
+    W_init: Any = None,
+    b_init: Any = _NEAR_ZERO,
 ) -> Layer:
     """A convolution for any layout.
 
@@ -119,8 +146,15 @@ def GeneralConv(
       W_init, b_init: initializers; Glorot's normal one, and near 0.
     """
     return _convolution(
-        lax.conv_general_dilated, lax.conv_general_shape_tuple, dimension_numbers, out_chan,
-        filter_shape, strides, padding, W_init, b_init,
+        lax.conv_general_dilated,
+        lax.conv_general_shape_tuple,
+        dimension_numbers,
+        out_chan,
+        filter_shape,
+        strides,
+        padding,
+        W_init,
+        b_init,
     )
 
 
@@ -128,13 +162,25 @@ Conv = functools.partial(GeneralConv, ("NHWC", "HWIO", "NHWC"))
 
 
 def GeneralConvTranspose(
-    dimension_numbers: Any, out_chan: int, filter_shape: Sequence[int], strides: Any = None,
-    padding: Any = "VALID", W_init: Any = None, b_init: Any = normal(1e-6),
+    dimension_numbers: Any,
+    out_chan: int,
+    filter_shape: Sequence[int],
+    strides: Any = None,
+    padding: Any = "VALID",
+    W_init: Any = None,
+    b_init: Any = _NEAR_ZERO,
 ) -> Layer:
     """A transposed convolution for any layout. Args as for ``GeneralConv``."""
     return _convolution(
-        lax.conv_transpose, lax.conv_transpose_shape_tuple, dimension_numbers, out_chan,
-        filter_shape, strides, padding, W_init, b_init,
+        lax.conv_transpose,
+        lax.conv_transpose_shape_tuple,
+        dimension_numbers,
+        out_chan,
+        filter_shape,
+        strides,
+        padding,
+        W_init,
+        b_init,
     )
 
 
@@ -147,9 +193,16 @@ ConvTranspose = functools.partial(GeneralConvTranspose, ("NHWC", "HWIO", "NHWC")
 
 def elementwise(fun: Callable[..., Any], **fun_kwargs: Any) -> Layer:
     """A layer without parameters that applies ``fun(x, **fun_kwargs)``."""
-    init_fun = lambda rng, input_shape: (input_shape, ())
-    apply_fun = lambda params, inputs, **kwargs: fun(inputs, **fun_kwargs)
-    return init_fun, apply_fun
+
+    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+        return fun(inputs, **fun_kwargs)
+
+    return _keep_shape, apply_fun
+
+
+def _keep_shape(rng: Any, input_shape: Any) -> Any:
+    """The ``init_fun`` of layers without parameters that leave shapes alone."""
+    return input_shape, ()
 
 
 Tanh = elementwise(jnp.tanh)
@@ -166,8 +219,12 @@ Gelu = elementwise(gelu)
 
 
 def BatchNorm(
-    axis: Any = (0, 1, 2), epsilon: float = 1e-5, center: bool = True, scale: bool = True,
-    beta_init: Any = zeros, gamma_init: Any = ones,
+    axis: Any = (0, 1, 2),
+    epsilon: float = 1e-5,
+    center: bool = True,
+    scale: bool = True,
+    beta_init: Any = zeros,
+    gamma_init: Any = ones,
 ) -> Layer:
     """A layer that standardizes along ``axis``, then scales and shifts by its parameters.
 
@@ -203,8 +260,13 @@ def BatchNorm(
 
 
 def _pooling(
-    reducer: Callable[..., Any], start: float, mean: bool, window_shape: Sequence[int],
-    strides: Any, padding: str, spec: str | None,
+    reducer: Callable[..., Any],
+    start: float,
+    mean: bool,
+    window_shape: Sequence[int],
+    strides: Any,
+    padding: str,
+    spec: str | None,
 ) -> Layer:
     size = tuple(window_shape)
     steps = tuple(strides) if strides else (1,) * len(size)
@@ -237,7 +299,9 @@ def _pooling(
 
 
 def MaxPool(
-    window_shape: Sequence[int], strides: Any = None, padding: str = "VALID",
+    window_shape: Sequence[int],
+    strides: Any = None,
+    padding: str = "VALID",
     spec: str | None = None,
 ) -> Layer:
     """A layer of the greatest element in each window.
@@ -253,7 +317,9 @@ def MaxPool(
 
 
 def SumPool(
-    window_shape: Sequence[int], strides: Any = None, padding: str = "VALID",
+    window_shape: Sequence[int],
+    strides: Any = None,
+    padding: str = "VALID",
     spec: str | None = None,
 ) -> Layer:
     """A layer of the sum over each window. Args as for ``MaxPool``."""
@@ -261,7 +327,9 @@ def SumPool(
 
 
 def AvgPool(
-    window_shape: Sequence[int], strides: Any = None, padding: str = "VALID",
+    window_shape: Sequence[int],
+    strides: Any = None,
+    padding: str = "VALID",
     spec: str | None = None,
 ) -> Layer:
     """A layer of the mean over each window, padding not counted. Args as for ``MaxPool``."""
@@ -281,25 +349,30 @@ def _flatten() -> Layer:
     return init_fun, apply_fun
 
 
-def _identity() -> Layer:
-    return lambda rng, input_shape: (input_shape, ()), lambda params, inputs, **kwargs: inputs
-
-
 def _fan_in_sum() -> Layer:
-    init_fun = lambda rng, input_shape: (input_shape[0], ())
-    apply_fun = lambda params, inputs, **kwargs: functools.reduce(operator.add, inputs)
+    def init_fun(rng: Any, input_shape: Any) -> Any:
+        return input_shape[0], ()
+
+    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+        return functools.reduce(operator.add, inputs)
+
     return init_fun, apply_fun
 
 
 Flatten = _flatten()
-Identity = _identity()
+Identity = elementwise(lambda x: x)
 FanInSum = _fan_in_sum()
 
 
 def FanOut(num: int) -> Layer:
     """A layer that gives its input ``num`` times."""
-    init_fun = lambda rng, input_shape: ([input_shape] * num, ())
-    apply_fun = lambda params, inputs, **kwargs: [inputs] * num
+
+    def init_fun(rng: Any, input_shape: Any) -> Any:
+        return [input_shape] * num, ()
+
+    def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
+        return [inputs] * num
+
     return init_fun, apply_fun
 
 
@@ -326,7 +399,6 @@ def Dropout(rate: float, mode: str = "train") -> Layer:
 
     In training ``apply_fun`` needs ``rng=`` and raises ValueError without.
     """
-    init_fun = lambda rng, input_shape: (input_shape, ())
 
     def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
         rng = kwargs.get("rng")
@@ -341,7 +413,7 @@ def Dropout(rate: float, mode: str = "train") -> Layer:
         keep = random.bernoulli(rng, rate, inputs.shape)
         return jnp.where(keep, inputs / rate, 0)
 
-    return init_fun, apply_fun
+    return _keep_shape, apply_fun
 
 
 # ------------------------------------------------------------------------ combinators

@@ -56,7 +56,7 @@ from adlib.control.while_loop import (
 )
 
 # ------------------------------------- products, convolutions, windows, linear algebra, FFT
-from adlib.lax import linalg  # noqa: E402
+from adlib.lax import linalg
 from adlib.ops.arithmetic import (
     add,
     add_p,
@@ -118,16 +118,8 @@ from adlib.ops.bitwise import (
 from adlib.ops.constructors import (
     add_any_p,
 )
-from adlib.ops.conv import (  # noqa: E402
-    conv,
-    conv_general_dilated,
-    conv_general_dilated_local,
-    conv_general_dilated_p,
-    conv_general_dilated_patches,
-    conv_transpose,
-    conv_with_general_padding,
-)
-from adlib.ops.conv_numbers import (  # noqa: E402
+from adlib.ops.conv import conv_general_dilated, conv_general_dilated_p
+from adlib.ops.conv_numbers import (
     ConvDimensionNumbers,
     ConvGeneralDilatedDimensionNumbers,
     conv_dimension_numbers,
@@ -135,6 +127,13 @@ from adlib.ops.conv_numbers import (  # noqa: E402
     conv_general_shape_tuple,
     conv_shape_tuple,
     conv_transpose_shape_tuple,
+)
+from adlib.ops.conv_variants import (
+    conv,
+    conv_general_dilated_local,
+    conv_general_dilated_patches,
+    conv_transpose,
+    conv_with_general_padding,
 )
 from adlib.ops.conversion import (
     bitcast_convert_type,
@@ -172,8 +171,6 @@ from adlib.ops.cumulative import (
 )
 from adlib.ops.dot import (
     DotDimensionNumbers,
-    Precision,
-    PrecisionLike,
     batch_matmul,
     dot,
     dot_general,
@@ -211,7 +208,7 @@ from adlib.ops.elementary import (
     square,
     square_p,
 )
-from adlib.ops.fft import FftType, fft, fft_p  # noqa: E402
+from adlib.ops.fft import FftType, fft, fft_p
 from adlib.ops.filling import (
     broadcast,
     broadcast_shapes,
@@ -245,6 +242,7 @@ from adlib.ops.indexing import (
     scatter_add,
     scatter_add_p,
 )
+from adlib.ops.precision import Precision, PrecisionLike
 from adlib.ops.random_bits import (
     random_bits_p,
     random_clone_p,
@@ -320,6 +318,7 @@ from adlib.ops.scatter import (
     scatter_sub,
     scatter_sub_p,
 )
+from adlib.ops.select_windows import select_and_gather_add_p, select_and_scatter_add_p
 from adlib.ops.selection import (
     clamp,
     clamp_p,
@@ -403,13 +402,10 @@ from adlib.ops.trigonometric import (
     tan,
     tan_p,
 )
-from adlib.ops.windows import (  # noqa: E402
+from adlib.ops.windows import (
     reduce_window,
     reduce_window_max_p,
     reduce_window_min_p,
-    reduce_window_shape_tuple,
     reduce_window_sum_p,
-    select_and_gather_add_p,
-    select_and_scatter_add_p,
 )
-from adlib.ops.windows_geometry import padtype_to_pads  # noqa: E402
+from adlib.ops.windows_geometry import padtype_to_pads, reduce_window_shape_tuple

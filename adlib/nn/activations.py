@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from adlib import lax, numpy as jnp
+from adlib import lax
+from adlib import numpy as jnp
 from adlib.api.compilation import jit
 from adlib.base.source import here
 from adlib.control.custom_jvp import custom_jvp
-from adlib.core import dtypes
 from adlib.core.array import Array
+from adlib.numpy.promotion import promote_inexact
 
 
 @jit
@@ -63,10 +64,7 @@ def sigmoid(x: Any) -> Array:
 
 def _float(name: str, x: Any) -> Array:
     """``x`` as a floating-point array."""
-    value = jnp.asarray(x)
-    if dtypes.is_inexact(value.aval.dtype):
-        return value  # type: ignore[no-any-return]
-    return lax.convert_element_type(value, dtypes.canonicalize_dtype(np.float64))
+    return promote_inexact(name, x)[0]
 
 
 @jit
@@ -186,9 +184,10 @@ def gelu(x: Any, approximate: bool = True) -> Array:
 
     >>> from adlib import nn
     >>> nn.gelu(1.0)
-    Array(0.841192, dtype=float32, weak_type=True)
+    Array(0.84119, dtype=float32)
     """
     x = _float("gelu", x)
+    x = lax.convert_element_type(x, x.aval.dtype)  # no longer weakly typed
     if approximate:
         inner = float(np.sqrt(2 / np.pi)) * (x + 0.044715 * x**3)
         return x * (0.5 * (1.0 + jnp.tanh(inner)))  # type: ignore[no-any-return]

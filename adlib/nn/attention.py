@@ -68,10 +68,19 @@ def _by_group(x: Any, name: str, heads: int, groups: int) -> Array:
 
 
 def dot_product_attention(
-    query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None, *,
-    scale: float | None = None, is_causal: bool = False, query_seq_lengths: Any = None,
-    key_value_seq_lengths: Any = None, local_window_size: int | tuple[int, int] | None = None,
-    implementation: str | None = None, return_residual: bool = False,
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    *,
+    scale: float | None = None,
+    is_causal: bool = False,
+    query_seq_lengths: Any = None,
+    key_value_seq_lengths: Any = None,
+    local_window_size: int | tuple[int, int] | None = None,
+    implementation: str | None = None,
+    return_residual: bool = False,
 ) -> Any:
     """Values averaged with softmax weights of query-key products.
 
@@ -108,7 +117,10 @@ def dot_product_attention(
     if bias is not None:
         scores = scores + _by_group(bias, "bias", heads, groups).astype(scores.dtype)  # type: ignore[attr-defined]
     allowed = _allowed(
-        (length, k.aval.shape[1]), is_causal, local_window_size, query_seq_lengths,
+        (length, k.aval.shape[1]),
+        is_causal,
+        local_window_size,
+        query_seq_lengths,
         key_value_seq_lengths,
     )
     if allowed is not None:

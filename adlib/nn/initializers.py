@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adlib import numpy as jnp, random
+from adlib import numpy as jnp
+from adlib import random
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array
@@ -98,7 +99,9 @@ def _tuple(axes: Axes) -> tuple[int, ...]:
     return (axes,) if isinstance(axes, int) else tuple(axes)
 
 
-def _fans(shape: Sequence[int], in_axis: Axes, out_axis: Axes, batch_axis: Axes) -> tuple[float, float]:
+def _fans(
+    shape: Sequence[int], in_axis: Axes, out_axis: Axes, batch_axis: Axes
+) -> tuple[float, float]:
     """How many inputs a unit has, and how many outputs: the axes left over count for both."""
     if len(shape) <= 1:
         raise ValueError(
@@ -120,8 +123,13 @@ _FAN = {
 
 
 def variance_scaling(
-    scale: Any, mode: str, distribution: str, in_axis: Axes = -2, out_axis: Axes = -1,
-    batch_axis: Axes = (), dtype: Any = None,
+    scale: Any,
+    mode: str,
+    distribution: str,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: Any = None,
 ) -> Initializer:
     """An initializer whose variance is ``scale`` over the number of inputs or outputs.
 

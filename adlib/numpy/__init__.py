@@ -125,6 +125,9 @@ from adlib.numpy.polynomials import (
     polyval,
     roots,
 )
+from adlib.numpy.promotion import (
+    broadcast_shapes,
+)
 from adlib.numpy.quantiles import (
     median,
     nanmedian,
@@ -397,6 +400,7 @@ from adlib.numpy.ufuncs_logic import (
     isneginf,
     isposinf,
     isreal,
+    isrealobj,
     lcm,
     left_shift,
     less,
@@ -467,4 +471,12 @@ newaxis = None
 array_methods.install()
 ufunc_methods.install()
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+_internal = {"adlib", "array_methods", "ufunc_methods", "Array", "annotations"}
+_modules = type(_numpy)
+__all__ = [
+    name
+    for name, value in dict(globals()).items()
+    if not name.startswith("_")
+    and name not in _internal
+    and (name in ("fft", "linalg") or not isinstance(value, _modules))
+]

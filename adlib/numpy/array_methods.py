@@ -7,7 +7,6 @@ execution, so their common cases come first.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from adlib import lax
+from adlib.api.devices import device_put, devices
 from adlib.base.source import here
 from adlib.core import backend, dtypes
 from adlib.core.array import Array, ArrayImpl, install_methods
@@ -29,12 +29,14 @@ from adlib.numpy import (
     matrices,
     reductions,
     shaping,
+    sorting,
     splitting,
     statistics,
+    taking,
     ufuncs,
     ufuncs_logic,
 )
-from adlib.numpy.promotion import adopt, to_array
+from adlib.numpy.promotion import adopt
 
 # ------------------------------------------------------------------------- operators
 
@@ -257,10 +259,34 @@ def _copy(self: Array) -> Array:
     return creation.array(self, copy=True)
 
 
-def _item_size(self: Array) -> Any:
+def _compress(
+    self: Array, condition: Any, axis: int | None = None, *, out: None = None,
+    size: int | None = None, fill_value: Any = 0,
+) -> Array:
+    """The parts along an axis where a vector of conditions holds."""
+    return taking.compress(condition, self, axis, size=size, fill_value=fill_value, out=out)
+
+
+def _no_flat(self: Array) -> Any:
     raise NotImplementedError(
         "Arrays do not implement the arr.flat property: consider arr.flatten() instead."
     )
+
+
+def _devices(self: Array) -> set[Any]:
+    """The devices that hold the array."""
+    return {_device(self)}
+
+
+def _device(self: Array) -> Any:
+    if not isinstance(self, ArrayImpl):
+        return None  # a traced value is nowhere yet
+    return devices(backend.of([self._value]).platform)[0]
+
+
+def _to_device(self: Array, device: Any, *, stream: Any = None) -> Any:
+    """The array on another device."""
+    return device_put(self, device)
 
 
 def _namespace(self: Array, *, api_version: str | None = None) -> Any:
@@ -303,6 +329,12 @@ METHODS: dict[str, Any] = {
         doc="Updated copies: ``x.at[i].set(v)``, ``.add``, ``.multiply``, ``.min``, ``.max``, …",
     ),
     "diagonal": _method(matrices.diagonal),
+    **{
+        name: _method(getattr(sorting, name))
+        for name in ("sort", "argsort", "argpartition", "searchsorted")
+    },
+    **{name: _method(getattr(taking, name)) for name in ("take", "put")},
+    "compress": _compress,
     "repeat": _method(splitting.repeat),
     "round": _method(ufuncs.round),
     "conj": _method(ufuncs.conjugate),
@@ -314,11 +346,14 @@ METHODS: dict[str, Any] = {
     "flatten": _flatten,
     "copy": _copy,
     "__array_namespace__": _namespace,
+    "devices": _devices,
+    "device": property(_device, doc="The device that holds the array."),
+    "to_device": _to_device,
     "T": property(shaping.transpose, doc="The array with its axes reversed."),
     "mT": property(shaping.matrix_transpose, doc="The array with its last two axes swapped."),
     "real": property(ufuncs.real, doc="The real part."),
     "imag": property(ufuncs.imag, doc="The imaginary part."),
-    "flat": property(_item_size, doc="Not available: consider flatten()."),
+    "flat": property(_no_flat, doc="Not available: consider flatten()."),
 }
 
 

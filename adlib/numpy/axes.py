@@ -5,14 +5,21 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from adlib.base.source import here
 
 
 def axis_of(axis: Any, ndim: int) -> int:
-    """One axis as an int in ``0..ndim - 1``; ValueError where there is no such axis."""
+    """One axis as an int in ``0..ndim - 1``; NumPy's AxisError where there is no such axis.
+
+    That is a ValueError and an IndexError both.
+    """
     index = operator.index(axis)
     if not -ndim <= index < ndim:
-        raise ValueError(f"axis {index} is out of bounds for array of dimension {ndim}{here()}")
+        raise np.exceptions.AxisError(
+            f"axis {index} is out of bounds for array of dimension {ndim}{here()}"
+        )
     return index + ndim if index < 0 else index
 
 

@@ -86,7 +86,7 @@ def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> tuple
     mask = truth(x)
     integer = dtypes.canonicalize_dtype(np.int64)
     if size is None:
-        known = known_integers("content of an array given to jnp.nonzero (or one-argument where)", mask)
+        known = known_integers("content of an array given to jnp.nonzero or jnp.where", mask)
         return tuple(array(i.astype(integer)) for i in np.nonzero(known))
     count = x.aval.size
     flat = lax.reshape(mask, (count,))
@@ -110,7 +110,7 @@ def unravel(flat: Array, shape: Sequence[int]) -> list[Array]:
     """Row-major places as one index for each axis."""
     indices: list[Array] = []
     for n in reversed(shape):
-        size = scalar(max(n, 1), flat.aval.dtype)
+        size = scalar(max(n, 1), flat.aval.dtype, flat.aval.weak_type)
         indices.append(lax.rem(flat, size))
         flat = lax.div(flat, size)
     return indices[::-1]

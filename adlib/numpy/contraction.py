@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import numpy as np
 from adlib import lax
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import Array, scalar
+from adlib.core.array import Array
 from adlib.core.trace import state
 from adlib.numpy.axes import axis_of
 from adlib.numpy.promotion import (
@@ -127,7 +125,7 @@ def _stacked_product(a: Array, b: Array, precision: Any, preferred: Any) -> Arra
     """Stacks of matrices: axes of equal size are batch axes, those of size 1 are free."""
     lead_a, lead_b = a.aval.shape[:-2], b.aval.shape[:-2]
     lead = broadcast_shapes(lead_a, lead_b, what="matmul")
-    rank_a, rank_b = len(a.aval.shape), len(b.aval.shape)
+    rank_a = len(a.aval.shape)
     batch_a, batch_b, places, gone_a, gone_b = [], [], [], [], []
     for axis, size in enumerate(lead):
         i = axis - (len(lead) - len(lead_a))

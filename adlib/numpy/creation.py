@@ -298,7 +298,9 @@ def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) ->
     return array(np.fromstring(string, dtypes.as_dtype(dtype), count, sep=sep))
 
 
-def fromfunction(function: Callable[..., Any], shape: Any, *, dtype: Any = float, **kwargs: Any) -> Any:
+def fromfunction(
+    function: Callable[..., Any], shape: Any, *, dtype: Any = float, **kwargs: Any
+) -> Any:
     """``function`` of the coordinates of every element, given as arrays of ``shape``.
 
     >>> import adlib.numpy as jnp
@@ -468,12 +470,12 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
     Array([ 1, -1], dtype=int32)
     """
     x = to_array(x, "astype")
-    found = dtypes.canonicalize_dtype(np.float64) if dtype is None else wanted_dtype(dtype, "astype")
+    found = _dtype_or_float(dtype, "astype")
     if x.aval.dtype.kind == "c" and dtypes.kind(found) not in "cb":
         warnings.warn(
             "Casting from complex to real dtypes will discard the imaginary part: use x.real "
             "to say so.", np.exceptions.ComplexWarning, stacklevel=3,
         )
-    if found == bool and x.aval.dtype != bool:
+    if found.kind == "b" and x.aval.dtype.kind != "b":
         return lax.ne(x, scalar(0, x.aval.dtype))
     return convert(x, found)

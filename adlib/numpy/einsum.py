@@ -59,7 +59,7 @@ def einsum(
     arrays = [to_array(x, "einsum", i) for i, x in enumerate(given)]
     arrays = promote_dtypes("einsum", *arrays)
     inputs, result = _name_ellipsis(inputs, result, arrays)
-    sizes = _sizes(inputs, result, arrays)
+    _check_sizes(inputs, result, arrays)
     if preferred_element_type is not None:
         found = wanted_dtype(preferred_element_type, "einsum")
         arrays = [convert(x, found) for x in arrays]
@@ -148,7 +148,7 @@ def _replaced(names: Any, ellipsis: list[Any]) -> list[Any]:
     return [new for n in names for new in (ellipsis if n is Ellipsis else [n])]
 
 
-def _sizes(inputs: Any, result: Any, arrays: list[Array]) -> dict[Any, int]:
+def _check_sizes(inputs: Any, result: Any, arrays: list[Array]) -> None:
     sizes: dict[Any, int] = {}
     for position, (names, x) in enumerate(zip(inputs, arrays, strict=True)):
         for name, n in zip(names, x.aval.shape, strict=True):
@@ -165,7 +165,6 @@ def _sizes(inputs: Any, result: Any, arrays: list[Array]) -> dict[Any, int]:
             raise ValueError(f"Output character {name!r} did not appear in the input{here()}")
     if len(set(result)) != len(result):
         raise ValueError(f"einsum: an index occurs twice in the result{here()}")
-    return sizes
 
 
 def _shown(name: Any) -> str:
@@ -179,13 +178,18 @@ def _path(inputs: Any, result: Any, arrays: list[Array], optimize: Any) -> Any:
         return [(0, 1)] * (len(arrays) - 1)
     if isinstance(optimize, (list, tuple)):
         return [p for p in optimize if not isinstance(p, str)]
-    numbers: dict[Any, int] = {}
-    lists: list[Any] = []
-    for names, x in zip(inputs, arrays, strict=True):
-        lists += [x.aval.shape, [numbers.setdefault(n, len(numbers)) for n in names]]
-    lists.append([numbers[n] for n in result])
+    optimizer = _optimizer()
+    letters: dict[Any, str] = {}
+
+    def term(names: Any) -> str:
+        for n in names:
+            letters.setdefault(n, optimizer.get_symbol(len(letters)))
+        return "".join(letters[n] for n in names)
+
+    text = ",".join(map(term, inputs)) + "->" + term(result)
     method = "optimal" if optimize is True else optimize
-    return _optimizer().contract_path(*lists, shapes=True, optimize=method)[0]
+    shapes = [x.aval.shape for x in arrays]
+    return optimizer.contract_path(text, *shapes, shapes=True, optimize=method)[0]
 
 
 # ---------------------------------------------------------------------- contraction

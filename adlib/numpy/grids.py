@@ -43,7 +43,7 @@ def meshgrid(
     vectors = [to_array(x, "meshgrid", i) for i, x in enumerate(xi)]
     if any([v.aval.ndim > 1 for v in vectors]):
         shapes = [v.aval.shape for v in vectors]
-        raise ValueError(f"Arguments to jnp.meshgrid must be at most 1D, got shapes {shapes}{here()}")
+        raise ValueError(f"Arguments to meshgrid must be at most 1D, got shapes {shapes}{here()}")
     rank = len(vectors)
     place = list(range(rank))
     if indexing == "xy" and rank >= 2:

@@ -20,7 +20,7 @@ from adlib.numpy.promotion import adopt, promote, promote_inexact, to_array
 
 _BOOL = np.dtype(bool)
 
-_UNARY_FLOAT = """Args:
+UNARY_FLOAT = """Args:
       x: array or number; integers and booleans are converted to floats.
 
     Returns:
@@ -37,7 +37,7 @@ _BINARY = """Args:
       Array of the broadcast shape."""
 
 
-def _finish(function: Callable[..., Any], name: str, args: str, doc: tuple[str, str, str]) -> Any:
+def finish(function: Callable[..., Any], name: str, args: str, doc: tuple[str, str, str]) -> Any:
     """Give a made function the name and the documentation of a written one."""
     what, call, shown = doc
     function.__name__ = function.__qualname__ = name
@@ -59,7 +59,7 @@ def float_unary(name: str, primitive_name: str, *doc: str) -> Any:
             return state.trace.process(primitive, (x,), {})
         return primitive.bind(*promote_inexact(name, x))
 
-    return _finish(ufunc, name, _UNARY_FLOAT, doc)
+    return finish(ufunc, name, UNARY_FLOAT, doc)
 
 
 def unary(name: str, primitive_name: str, *doc: str) -> Any:
@@ -69,7 +69,7 @@ def unary(name: str, primitive_name: str, *doc: str) -> Any:
     def ufunc(x: Any, /) -> Any:
         return state.trace.process(primitive, (to_array(x, name),), {})
 
-    return _finish(ufunc, name, _UNARY, doc)
+    return finish(ufunc, name, _UNARY, doc)
 
 
 def binary(name: str, primitive_name: str, *doc: str) -> Any:
@@ -81,7 +81,7 @@ def binary(name: str, primitive_name: str, *doc: str) -> Any:
             return state.trace.process(primitive, (x, y), {})
         return state.trace.process(primitive, tuple(promote(name, x, y)), {})
 
-    return _finish(ufunc, name, _BINARY, doc)
+    return finish(ufunc, name, _BINARY, doc)
 
 
 def float_binary(name: str, primitive_name: str, *doc: str) -> Any:
@@ -91,7 +91,7 @@ def float_binary(name: str, primitive_name: str, *doc: str) -> Any:
     def ufunc(x: Any, y: Any, /) -> Any:
         return state.trace.process(primitive, tuple(promote_float(name, x, y)), {})
 
-    return _finish(ufunc, name, _BINARY, doc)
+    return finish(ufunc, name, _BINARY, doc)
 
 
 def ordering(name: str, primitive_name: str, *doc: str) -> Any:
@@ -106,7 +106,7 @@ def ordering(name: str, primitive_name: str, *doc: str) -> Any:
         by_imag = primitive.bind(lax.imag(x), lax.imag(y))
         return lax.select_n(lax.eq(real_x, real_y), primitive.bind(real_x, real_y), by_imag)
 
-    return _finish(ufunc, name, _BINARY, doc)
+    return finish(ufunc, name, _BINARY, doc)
 
 
 def logical(name: str, primitive_name: str, *doc: str) -> Any:
@@ -116,7 +116,7 @@ def logical(name: str, primitive_name: str, *doc: str) -> Any:
     def ufunc(x: Any, y: Any, /) -> Any:
         return primitive.bind(*promote(name, truth(to_array(x, name)), truth(to_array(y, name, 1))))
 
-    return _finish(ufunc, name, _BINARY, doc)
+    return finish(ufunc, name, _BINARY, doc)
 
 
 def truth(x: Array) -> Array:

@@ -89,7 +89,7 @@ def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Array:
 def _triangle(name: str, m: Any, k: Any, lower: bool) -> Array:
     x = to_array(m, name)
     if x.aval.ndim < 2:
-        raise ValueError(f"Argument to jnp.{name} must be at least 2D, got shape {x.aval.shape}{here()}")
+        raise ValueError(f"jnp.{name} takes arrays of rank 2 or more, got {x.aval.shape}{here()}")
     below = _shifted_comparison(x.aval.shape, k if lower else operator.sub(k, 1), lax.ge)
     zeros = lax.full_like(x, 0)
     return lax.select_n(below, zeros, x) if lower else lax.select_n(below, x, zeros)
@@ -317,7 +317,9 @@ def diag_indices_from(arr: Any) -> tuple[Array, ...]:
     return diag_indices(shape[0], len(shape))
 
 
-def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None) -> tuple[Array, ...]:
+def mask_indices(
+    n: int, mask_func: Any, k: int = 0, *, size: int | None = None
+) -> tuple[Array, ...]:
     """Indices of an n × n matrix where ``mask_func(matrix, k)`` is not zero.
 
     >>> import adlib.numpy as jnp

@@ -197,7 +197,8 @@ def _ramp(x: Array, amounts: Any, ends: Any) -> Array:
         ramps = []
         for count, edge, side in ((int(before), first, 0), (int(after), last, 1)):
             target = targets[axis, side]  # type: ignore[index]
-            ramps.append(linspace(target, edge, count, endpoint=False, axis=axis, dtype=x.aval.dtype))
+            ramp = linspace(target, edge, count, endpoint=False, axis=axis, dtype=x.aval.dtype)
+            ramps.append(ramp)
         x = lax.concatenate([ramps[0], x, lax.rev(ramps[1], (axis,))], axis)
     return x
 

@@ -65,9 +65,13 @@ def convert(x: Array, dtype: Any, weak_type: bool = False) -> Array:
     aval = x.aval
     if aval.dtype == dtype and aval.weak_type == weak_type:
         return x
-    if type(x) is ArrayImpl and aval.dtype == dtype:
-        # only the weakness differs: the numbers are shared
-        return ArrayImpl(x._value, ShapedArray(aval.shape, dtype, weak_type))
+    if type(x) is ArrayImpl:
+        if aval.dtype == dtype:
+            # only the weakness differs: the numbers are shared
+            return ArrayImpl(x._value, ShapedArray(aval.shape, dtype, weak_type))
+        if not aval.shape and aval.dtype.kind in "biuf" and dtype.kind in "fc":
+            # a constant stays one, under every transformation
+            return ArrayImpl(x._value.astype(dtype), ShapedArray((), dtype, weak_type))
     return convert_element_type_p.bind(x, new_dtype=dtype, weak_type=weak_type)
 
 

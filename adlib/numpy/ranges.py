@@ -70,6 +70,8 @@ def arange(
     if found is None:
         pairs = [_number_type(v) for v in values.values() if v is not None]
         found = dtypes.promote(*pairs)[0]
+    if dtypes.kind(found) == "b":
+        raise TypeError(f"arange makes no booleans: it counts.{here()}")
     if stop is None and step is None and dtypes.is_integer(found):
         size = builtins.max(0, int(np.ceil(given["start"])))
         return lax.iota(found, size)
@@ -82,6 +84,11 @@ def arange(
 def _number_type(x: Any) -> tuple[Any, bool]:
     aval = as_value(x, "arange").aval
     return aval.dtype, aval.weak_type
+
+
+def _ends(what: str, start: Any, stop: Any) -> list[Array]:
+    """Both ends in one floating dtype, not weak: a range has a dtype of its own."""
+    return [convert(v, v.aval.dtype) for v in promote_dtypes_inexact(what, start, stop)]
 
 
 def linspace(
@@ -105,16 +112,12 @@ def linspace(
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.{here()}")
     found = wanted_dtype(dtype, "linspace")
-    start, stop = (convert(v, v.aval.dtype) for v in promote_dtypes_inexact("linspace", start, stop))
+    start, stop = _ends("linspace", start, stop)
     work = start.aval.dtype
     shape = broadcast_shapes(start.aval.shape, stop.aval.shape)
     start, stop = (broadcast_array(v, shape) for v in (start, stop))
     parts = num - 1 if endpoint else num
     real = dtypes.real_of(work)
-    if parts > 0:
-        step = lax.div(lax.sub(stop, start), scalar(parts, work))
-    else:
-        step = lax.full_like(start, np.nan)
     column = (num - 1 if endpoint else num, *([1] * len(shape)))
     if num == 0 or (num == 1 and endpoint):
         out = lax.expand_dims(start, (0,))
@@ -139,7 +142,11 @@ def linspace(
         if dtypes.is_integer(found) and dtypes.is_float(work):
             out = lax.floor(out)
         out = convert(out, found)
-    return (out, step) if retstep else out
+    if not retstep:
+        return out
+    if parts > 0:
+        return out, lax.div(lax.sub(stop, start), scalar(parts, work))
+    return out, lax.full_like(start, np.nan)
 
 
 def logspace(
@@ -169,7 +176,7 @@ def geomspace(
     >>> jnp.geomspace(1, 100, 3)
     Array([  1.,  10., 100.], dtype=float32)
     """
-    start, stop = (convert(v, v.aval.dtype) for v in promote_dtypes_inexact("geomspace", start, stop))
+    start, stop = _ends("geomspace", start, stop)
     shape = broadcast_shapes(start.aval.shape, stop.aval.shape)
     start, stop = (broadcast_array(v, shape) for v in (start, stop))
     # powers of ten, which are exact where users most expect them to be

@@ -75,7 +75,6 @@ def _reduce(
         _needs_identity(name, x, axes, initial, where)
     if where is not None:
         x = masked(x, where, identity(x.aval.dtype))
-        axes = axes_of(axis, x.aval.ndim)
     result = operation(x, axes)
     if initial is not None:
         result = combine(result, convert(to_array(initial, name), x.aval.dtype))
@@ -329,14 +328,6 @@ def allclose(
     return all(isclose(a, b, rtol, atol, equal_nan))
 
 
-def _comparable(a: Any, b: Any) -> tuple[Array, Array] | None:
-    """Both as Arrays; None where one of them is no array."""
-    try:
-        return asarray(a), asarray(b)
-    except (TypeError, ValueError):
-        return None
-
-
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Array:
     """Whether shapes are the same and all elements equal.
 
@@ -344,10 +335,8 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Array:
     >>> jnp.array_equal(jnp.arange(3), jnp.array([0, 1, 2]))
     Array(True, dtype=bool)
     """
-    pair = _comparable(a1, a2)
-    if pair is None or pair[0].aval.shape != pair[1].aval.shape:
-        return array(False)
-    return _all_equal(*pair, equal_nan)
+    a, b = asarray(a1), asarray(a2)
+    return _all_equal(a, b, equal_nan) if a.aval.shape == b.aval.shape else array(False)
 
 
 def array_equiv(a1: Any, a2: Any) -> Array:
@@ -357,14 +346,12 @@ def array_equiv(a1: Any, a2: Any) -> Array:
     >>> jnp.array_equiv(jnp.array([1, 1]), 1)
     Array(True, dtype=bool)
     """
-    pair = _comparable(a1, a2)
-    if pair is None:
-        return array(False)
+    a, b = asarray(a1), asarray(a2)
     try:
-        broadcast_shapes(pair[0].aval.shape, pair[1].aval.shape)
+        broadcast_shapes(a.aval.shape, b.aval.shape)
     except ValueError:
         return array(False)
-    return _all_equal(*pair, False)
+    return _all_equal(a, b, False)
 
 
 def _all_equal(a: Array, b: Array, equal_nan: bool) -> Array:

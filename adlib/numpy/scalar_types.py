@@ -8,6 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from adlib.base.config import config
 from adlib.core import dtypes
 from adlib.core.array import Array
 
@@ -56,7 +57,8 @@ def _scalar_type(name: str, found: Any) -> Any:
         f"The dtype {name}: ``jnp.{name}(x)`` makes an array of it from numbers.\n\n"
         "    NumPy and every ``dtype=`` argument accept it as a dtype."
     )
-    return ScalarMeta(name, (), {"dtype": np.dtype(found), "__doc__": doc, "__module__": "adlib.numpy"})
+    fields = {"dtype": np.dtype(found), "__doc__": doc, "__module__": "adlib.numpy"}
+    return ScalarMeta(name, (), fields)
 
 
 bool_ = _scalar_type("bool", np.bool_)
@@ -150,7 +152,8 @@ def promote_types(a: Any, b: Any) -> Any:
     for x in (a, b):
         weak = isinstance(x, type) and x in (builtins.int, builtins.float, builtins.complex)
         pairs.append((dtypes.as_dtype(x), weak))
-    return dtypes.promote(*pairs)[0]
+    with config.override(jax_enable_x64=True):  # the types themselves, not those in use
+        return dtypes.promote(*pairs)[0]
 
 
 def issubdtype(arg1: Any, arg2: Any) -> builtins.bool:

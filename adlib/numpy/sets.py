@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adlib import lax
-from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.numpy.axes import axis_of

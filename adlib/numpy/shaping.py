@@ -5,16 +5,13 @@ from __future__ import annotations
 import builtins
 import math
 import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from adlib import lax
 from adlib.base.source import here
-from adlib.core import dtypes
 from adlib.core.array import Array, not_an_array
-from adlib.core.trace import state
 from adlib.numpy.axes import axes_of, axis_of
 from adlib.numpy.creation import shape_of, wanted_dtype
 from adlib.numpy.promotion import (
@@ -120,7 +117,7 @@ def reshape(
     if order == "C":
         return x if new == old else lax.reshape(x, new)
     if order != "F":
-        raise ValueError(f"Unexpected value for 'order' argument: {order!r}; use 'C' or 'F'.{here()}")
+        raise ValueError(f"Unexpected value for 'order': {order!r}; use 'C' or 'F'.{here()}")
     return transpose(lax.reshape(transpose(x), new[::-1]))
 
 

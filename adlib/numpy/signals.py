@@ -200,7 +200,7 @@ def gradient(
     if len(spacings) == 1:
         spacings = spacings * len(axes)
     if len(spacings) != len(axes):
-        raise TypeError(f"Invalid number of spacing arguments {len(varargs)} for axis={axes}{here()}")
+        raise TypeError(f"{len(varargs)} spacing arguments do not fit axis={axes}{here()}")
     results = [_gradient_along(x, h, d) for h, d in zip(spacings, axes, strict=True)]
     return results[0] if len(results) == 1 else results
 

@@ -219,7 +219,7 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
         return lax.full(x.aval.shape, scalar(0, _index_type()))
     side = "left" if right else "right"
     ascending = searchsorted(edges, x, side=side)
-    backwards = searchsorted(lax.rev(edges, (0,)), x, side="right" if right else "left")
+    backwards = searchsorted(lax.rev(edges, (0,)), x, side=side)
     descending = lax.sub(scalar(count, _index_type()), backwards)
     rises = lax.ge(*promote_dtypes("digitize", edges[count - 1], edges[0]))  # type: ignore[index]
     return lax.select_n(rises, descending, ascending)

@@ -16,7 +16,7 @@ from adlib.core.array import Array, scalar
 from adlib.core.trace import Tracer
 from adlib.numpy.axes import axes_of, axis_of
 from adlib.numpy.promotion import convert, to_array
-from adlib.numpy.shaping import moveaxis, ravel
+from adlib.numpy.shaping import ravel
 
 # ------------------------------------------------------------------------- splitting
 
@@ -43,6 +43,9 @@ def _split(name: str, ary: Any, indices: Any, axis: int, uneven: bool) -> list[A
     cuts = known_integers(f"argument indices_or_sections of jnp.{name}", indices)
     if cuts.ndim:
         bounds = [0, *[_clipped(int(c), length) for c in cuts], length]
+        if bounds == sorted(bounds):
+            sizes = [hi - lo for lo, hi in zip(bounds[:-1], bounds[1:], strict=True)]
+            return list(lax.split(x, sizes, axis))
         return [
             lax.slice_in_dim(x, lo, builtins.max(lo, hi), axis=axis)
             for lo, hi in zip(bounds[:-1], bounds[1:], strict=True)

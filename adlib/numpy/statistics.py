@@ -24,7 +24,6 @@ from adlib.numpy.promotion import (
 )
 from adlib.numpy.reductions import (
     accumulation_dtype,
-    keep_dims,
     masked,
     no_out,
     sum,
@@ -155,7 +154,7 @@ def var(
         centre = lax.div(centre, _count(x, axes, where, work, True))
     else:
         centre = convert(to_array(mean, "var"), work)
-    distance = lax.sub(x, broadcast_array(centre, x.aval.shape))
+    distance = lax.sub(x, centre)
     if work.kind == "c":
         distance2 = lax.real(lax.mul(distance, lax.conj(distance)))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,7 +51,7 @@ def _in_mode(index: Array, size: int, mode: Any) -> tuple[Array, Any]:
     if mode == "clip":
         return lax.clamp(scalar(0, dtype), index, scalar(size - 1, dtype)), "promise_in_bounds"
     if mode == "raise":
-        raise NotImplementedError("The 'raise' mode is not supported: use 'fill', 'clip' or 'wrap'.")
+        raise NotImplementedError("Mode 'raise' is not supported: use 'fill', 'clip' or 'wrap'.")
     return index, "fill" if mode is None else mode
 
 
@@ -320,7 +319,7 @@ def ravel_multi_index(
     columns = [convert(_indices("ravel_multi_index", i), _index_type()) for i in multi_index]
     if mode == "raise":
         for column, size in zip(columns, sizes, strict=True):
-            known = known_integers("indices given to jnp.ravel_multi_index with mode='raise'", column)
+            known = known_integers("index given to ravel_multi_index in mode 'raise'", column)
             if known.size and (known.min() < 0 or known.max() >= size):
                 raise ValueError(f"invalid entry in coordinates array{here()}")
     elif mode in ("clip", "wrap"):
@@ -395,8 +394,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
         where = np.full(many, int(where))
     elif where.size == 1 and new.aval.ndim == 1 and x.aval.ndim == 1:
         where = np.full(new.aval.size, int(where.reshape(())))
-    _check_places(where, length)
-    where = np.where(where < 0, where + length, where)
+    where = np.clip(np.where(where < 0, where + length, where), 0, length)
     order = np.argsort(where, kind="stable")
     target = np.empty(len(where), int)
     target[order] = where[order] + np.arange(len(where))
@@ -408,11 +406,6 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
     result = result.at[(*before, np.nonzero(kept)[0])].set(x)
     sizes = (*x.aval.shape[:axis], len(where), *x.aval.shape[axis + 1:])
     return result.at[(*before, target)].set(broadcast_array(new, sizes))  # type: ignore[no-any-return]
-
-
-def _check_places(where: Any, length: int) -> None:
-    if where.size and (where.min() < -length or where.max() > length):
-        raise IndexError(f"index {where} is out of bounds for axis of size {length}{here()}")
 
 
 def delete(

@@ -14,6 +14,7 @@ from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.numpy.makers import (
     binary,
+    finish,
     float_binary,
     unary,
 )
@@ -107,6 +108,9 @@ def power(x: Any, y: Any, /) -> Array:
     """
     if isinstance(y, (int, np.integer)):
         return _integer_power(to_array(x, "power"), int(y))
+    if not isinstance(x, Array) and isinstance(y, Array) and dtypes.is_inexact(y.aval.dtype):
+        x, y = promote("power", x, y)
+        return lax.pow(x, y)
     x, y = to_arrays("power", x, y)
     if dtypes.is_inexact(x.aval.dtype) and dtypes.is_integer(y.aval.dtype):
         # the exponent keeps its type: no derivative is wanted for it
@@ -255,8 +259,8 @@ def modf(x: Any, /, out: None = None) -> tuple[Array, Array]:
     """Fractional and whole part, both with the sign of ``x``.
 
     >>> import adlib.numpy as jnp
-    >>> jnp.modf(jnp.array(-1.25))
-    (Array(-0.25, dtype=float32), Array(-1., dtype=float32))
+    >>> jnp.modf(jnp.array([-1.25]))
+    (Array([-0.25], dtype=float32), Array([-1.], dtype=float32))
     """
     _no_out("modf", out)
     (x,) = promote_inexact("modf", x)
@@ -274,18 +278,19 @@ def _no_out(name: str, out: Any) -> None:
 # ---------------------------------------------------------------------- rounding
 
 
+ROUNDED = """Args:
+      x: array or number; integers and booleans are returned as they are.
+
+    Returns:
+      Array of the same shape and dtype."""
+
+
 def _rounding(name: str, what: str, operation: Any, call: str, shown: str) -> Any:
     def ufunc(x: Any, /) -> Array:
         x = to_array(x, name)
         return operation(x) if dtypes.is_inexact(x.aval.dtype) else x
 
-    ufunc.__name__ = ufunc.__qualname__ = name
-    ufunc.__module__ = "adlib.numpy"
-    ufunc.__doc__ = (
-        f"{what} Integers and booleans are returned as they are.\n\n"
-        f"    >>> import adlib.numpy as jnp\n    >>> {call}\n    {shown}\n    "
-    )
-    return ufunc
+    return finish(ufunc, name, ROUNDED, (what, call, shown))
 
 
 def _toward_zero(x: Array) -> Array:
@@ -433,8 +438,8 @@ def angle(z: Any, deg: bool = False) -> Array:
     """Argument of complex numbers, in radians, or in degrees with ``deg``.
 
     >>> import adlib.numpy as jnp
-    >>> jnp.angle(jnp.array(1j))
-    Array(1.5707964, dtype=float32, weak_type=True)
+    >>> jnp.angle(jnp.array([1j]), deg=True)
+    Array([90.], dtype=float32)
     """
     (z,) = promote_inexact("angle", z)
     if z.aval.dtype.kind == "c":

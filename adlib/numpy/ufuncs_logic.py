@@ -345,3 +345,13 @@ def iscomplexobj(x: Any) -> bool:
     """
     dtype = getattr(x, "dtype", None)
     return dtypes.kind(np.asarray(x).dtype if dtype is None else dtype) == "c"
+
+
+def isrealobj(x: Any) -> bool:
+    """Whether the dtype is not complex.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.isrealobj(jnp.zeros(2))
+    True
+    """
+    return not iscomplexobj(x)

@@ -384,6 +384,6 @@ def tanh(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.tanh(0.5)
-    Array(0.4621172, dtype=float32, weak_type=True)
+    Array(0.46212, dtype=float32, weak_type=True)
     """
     return tanh_p.bind(*operands("tanh", x))

@@ -14,21 +14,21 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import from_numpy
 from adlib.core.avals import ShapedArray
-from adlib.core.primitive import Sample
+from adlib.core.primitive import Primitive, Sample
 from adlib.ops.constructors import bilinear
 from adlib.ops.conv_kernel import convolution
 from adlib.ops.conv_numbers import (
     ConvDimensionNumbers,
     conv_dimension_numbers,
     output_shape,
-    transposed_padding,
+    spatial_sizes,
 )
 from adlib.ops.conversion import convert
-from adlib.ops.dot import PrecisionLike, canonicalize_precision, dot_general, with_dtypes
+from adlib.ops.dot_kernel import with_dtypes
 from adlib.ops.operands import normal, operands
-from adlib.ops.reshaping import moveaxis, reshape, transpose
+from adlib.ops.precision import PrecisionLike, canonicalize_precision
+from adlib.ops.reshaping import moveaxis, reshape
 from adlib.ops.structural import rev
 from adlib.ops.windows_geometry import Pads, Sizes, dilated, ints, padtype_to_pads, pairs
 
@@ -155,10 +155,6 @@ def _kernel(
 # ------------------------------------------------------------------ transpose
 
 
-def _spatial(shape: Sizes, spec: Sizes) -> Sizes:
-    return tuple([shape[d] for d in spec[2:]])
-
-
 def _swapped(spec: Sizes) -> Sizes:
     """Batch and feature (or output and input features) in each other's place."""
     return (spec[1], spec[0], *spec[2:])
@@ -205,9 +201,9 @@ def _transpose_lhs(
     groups = feature_group_count * batch_group_count
     pads = []
     sizes = zip(
-        _spatial(lhs.shape, lhs_spec),
-        _spatial(rhs.aval.shape, rhs_spec),
-        _spatial(ct.aval.shape, out_spec),
+        spatial_sizes(lhs.shape, lhs_spec),
+        spatial_sizes(rhs.aval.shape, rhs_spec),
+        spatial_sizes(ct.aval.shape, out_spec),
         padding,
         window_strides,
         lhs_dilation,
@@ -262,9 +258,9 @@ def _transpose_rhs(
     lhs_spec, rhs_spec, out_spec = dimension_numbers
     pads = []
     sizes = zip(
-        _spatial(lhs.aval.shape, lhs_spec),
-        _spatial(rhs.shape, rhs_spec),
-        _spatial(ct.aval.shape, out_spec),
+        spatial_sizes(lhs.aval.shape, lhs_spec),
+        spatial_sizes(rhs.shape, rhs_spec),
+        spatial_sizes(ct.aval.shape, out_spec),
         padding,
         window_strides,
         lhs_dilation,
@@ -388,7 +384,7 @@ def _params(
 
 def _samples() -> list[Sample]:
     nhc, c64 = ("NHC", "HIO", "NHC"), np.complex64
-    two = dict(rank=2, strides=(2, 1), pads=((1, 0), (0, 1)), ld=(1, 1), rd=(1, 1))
+    two: dict[str, Any] = dict(rank=2, strides=(2, 1), pads=((1, 0), (0, 1)), ld=(1, 1), rd=(1, 1))
     line, taps = normal(2, 2, 5), normal(3, 2, 2)
     grouped = (normal(2, 2, 5), normal(4, 1, 2))
     return [
@@ -423,7 +419,7 @@ def _samples() -> list[Sample]:
     ]
 
 
-conv_general_dilated_p = bilinear(
+conv_general_dilated_p: Primitive = bilinear(
     "conv_general_dilated",
     shape=_shape,
     kernel=_kernel,
@@ -489,9 +485,11 @@ def conv_general_dilated(
     if isinstance(padding, str) and len(strides) == len(rhs_dilation) == rank:
         kernel = [
             dilated(k, d)
-            for k, d in zip(_spatial(w.aval.shape, numbers.rhs_spec), rhs_dilation, strict=True)
+            for k, d in zip(
+                spatial_sizes(w.aval.shape, numbers.rhs_spec), rhs_dilation, strict=True
+            )
         ]
-        sizes = _spatial(x.aval.shape, numbers.lhs_spec)
+        sizes = spatial_sizes(x.aval.shape, numbers.lhs_spec)
         pads = padtype_to_pads(sizes, kernel, [max(1, s) for s in strides], padding)
     elif isinstance(padding, str):
         pads = [(0, 0)] * rank  # the shape rule says what does not fit
@@ -506,199 +504,7 @@ def conv_general_dilated(
         feature_group_count=int(feature_group_count),
         batch_group_count=int(batch_group_count),
         precision=canonicalize_precision(precision),
-        preferred_element_type=None if preferred is None else dtypes.canonicalize_dtype(preferred),
+        preferred_element_type=(
+            None if preferred is None else dtypes.canonicalize_dtype(preferred)
+        ),
     )
-
-
-def conv(
-    lhs: Any,
-    rhs: Any,
-    window_strides: Sequence[int],
-    padding: str,
-    precision: PrecisionLike = None,
-    preferred_element_type: Any = None,
-) -> Any:
-    """``conv_general_dilated`` in the layouts NCHW and OIHW, without dilation."""
-    return conv_general_dilated(
-        lhs,
-        rhs,
-        window_strides,
-        padding,
-        precision=precision,
-        preferred_element_type=preferred_element_type,
-    )
-
-
-def conv_with_general_padding(
-    lhs: Any,
-    rhs: Any,
-    window_strides: Sequence[int],
-    padding: PaddingLike,
-    lhs_dilation: Sequence[int] | None,
-    rhs_dilation: Sequence[int] | None,
-    precision: PrecisionLike = None,
-    preferred_element_type: Any = None,
-) -> Any:
-    """``conv_general_dilated`` in the layouts NCHW and OIHW."""
-    return conv_general_dilated(
-        lhs,
-        rhs,
-        window_strides,
-        padding,
-        lhs_dilation,
-        rhs_dilation,
-        precision=precision,
-        preferred_element_type=preferred_element_type,
-    )
-
-
-def conv_transpose(
-    lhs: Any,
-    rhs: Any,
-    strides: Sequence[int],
-    padding: PaddingLike,
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
-    transpose_kernel: bool = False,
-    precision: PrecisionLike = None,
-    preferred_element_type: Any = None,
-    use_consistent_padding: bool = False,
-) -> Any:
-    """Transposed ("fractionally strided") convolution: sizes grow by ``strides``.
-
-    Args:
-      lhs, rhs: input and kernel as for ``conv_general_dilated``; by default in the layouts
-        NHWC and HWIO (NHC and HIO for one spatial axis, and so on).
-      strides: by how much each spatial axis grows.
-      padding: "SAME" or "VALID", of the convolution that this one undoes, or pairs of
-        paddings of the dilated input itself.
-      transpose_kernel: reverse the kernel and exchange its features, which makes the result
-        the exact transpose of a convolution with that kernel.
-      use_consistent_padding: pairs, too, are those of the convolution that is undone.
-    """
-    x, w = operands("conv_transpose", lhs, rhs)
-    rank = x.aval.ndim - 2
-    if dimension_numbers is None:
-        letters = {1: "H", 2: "HW", 3: "HWD"}.get(rank)
-        if letters is None:
-            raise ValueError(
-                f"conv_transpose: give dimension_numbers for {rank} spatial axes: there is a "
-                f"default for 1, 2 and 3.{here()}"
-            )
-        dimension_numbers = (f"N{letters}C", f"{letters}IO", f"N{letters}C")
-    numbers = conv_dimension_numbers(x.aval.shape, w.aval.shape, dimension_numbers)
-    rhs_dilation = (1,) * rank if rhs_dilation is None else ints(rhs_dilation)
-    reach = [
-        dilated(k, d)
-        for k, d in zip(_spatial(w.aval.shape, numbers.rhs_spec), rhs_dilation, strict=True)
-    ]
-    if isinstance(padding, str):
-        pads: Any = [transposed_padding(k, s, padding) for k, s in zip(reach, strides, strict=True)]
-    elif use_consistent_padding:
-        pads = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(reach, padding, strict=True)]
-    else:
-        pads = padding
-    if transpose_kernel:
-        spec = numbers.rhs_spec
-        w = rev(w, spec[2:])
-        order = list(range(rank + 2))
-        order[spec[0]], order[spec[1]] = spec[1], spec[0]
-        w = transpose(w, order)
-    return conv_general_dilated(
-        x,
-        w,
-        (1,) * rank,
-        pads,
-        strides,
-        rhs_dilation,
-        numbers,
-        precision=precision,
-        preferred_element_type=preferred_element_type,
-    )
-
-
-# -------------------------------------------------------------------- patches
-
-
-def conv_general_dilated_patches(
-    lhs: Any,
-    filter_shape: Sequence[int],
-    window_strides: Sequence[int],
-    padding: PaddingLike,
-    lhs_dilation: Sequence[int] | None = None,
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
-    precision: PrecisionLike = None,
-    preferred_element_type: Any = None,
-) -> Any:
-    """The windows that a convolution would multiply, laid out along the feature axis.
-
-    For an input with C features and a window of K elements the result has C·K features,
-    those of one input feature together.
-    """
-    (x,) = operands("conv_general_dilated_patches", lhs)
-    window = ints(filter_shape)
-    rank = x.aval.ndim
-    numbers = conv_dimension_numbers(x.aval.shape, (0,) * rank, dimension_numbers)
-    features = x.aval.shape[numbers.lhs_spec[1]]
-    count = math.prod(window)
-    # a kernel of unit impulses, once for each feature
-    eye = np.eye(count, dtype=x.aval.dtype).reshape((count, 1, *window))
-    impulses = np.tile(eye, (features,) + (1,) * (rank - 1))
-    order = np.argsort(numbers.rhs_spec)
-    kernel = from_numpy(np.ascontiguousarray(impulses.transpose(order)), copy=False)
-    return conv_general_dilated(
-        x,
-        kernel,
-        window_strides,
-        padding,
-        lhs_dilation,
-        rhs_dilation,
-        numbers,
-        feature_group_count=features,
-        precision=precision,
-        preferred_element_type=preferred_element_type,
-    )
-
-
-def conv_general_dilated_local(
-    lhs: Any,
-    rhs: Any,
-    window_strides: Sequence[int],
-    padding: PaddingLike,
-    filter_shape: Sequence[int],
-    lhs_dilation: Sequence[int] | None = None,
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
-    precision: PrecisionLike = None,
-) -> Any:
-    """A convolution with a kernel of its own at each output position.
-
-    The input feature axis of ``rhs`` has C·K elements for C input features and windows of K
-    elements, in the order of ``conv_general_dilated_patches``; its spatial axes are as long as
-    the result's.
-    """
-    x, w = operands("conv_general_dilated_local", lhs, rhs)
-    numbers = conv_dimension_numbers(x.aval.shape, w.aval.shape, dimension_numbers)
-    rank = x.aval.ndim
-    first = tuple(range(rank))
-    patches = conv_general_dilated_patches(
-        x,
-        filter_shape,
-        window_strides,
-        padding,
-        lhs_dilation,
-        rhs_dilation,
-        ConvDimensionNumbers(numbers.lhs_spec, numbers.rhs_spec, first),
-        precision,
-    )
-    spatial = first[2:]
-    contract = ((1,), (numbers.rhs_spec[1],))
-    out = dot_general(patches, w, (contract, (spatial, numbers.rhs_spec[2:])), precision)
-    # axes: spatial, batch, output features
-    order = [0] * rank
-    for source, target in zip(
-        (rank - 2, rank - 1, *range(rank - 2)), numbers.out_spec, strict=True
-    ):
-        order[target] = source
-    return transpose(out, order)

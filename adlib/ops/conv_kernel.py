@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from adlib.ops.conv_numbers import ConvDimensionNumbers
-from adlib.ops.windows_geometry import Pads, Sizes, dilated, padded, windows_of
+from adlib.ops.windows_geometry import Pads, Sizes, dilated, output_size, padded, windows_of
 
 # Elements of a matrix of windows that are made at a time.
-_PIECE = 1 << 22
+_PIECE = 1 << 17
 
 
 def convolution(
@@ -49,9 +49,12 @@ def convolution(
         w = w.transpose((rank + 1, *range(rank + 1), rank + 2))
         if any(d > 1 for d in lhs_dilation) and all(s == 1 for s in strides):
             out = _scattered(xp, x, w, pads, lhs_dilation, rhs_dilation)
+        elif groups == 1 and _is_correlation(x, w, strides, pads, lhs_dilation, rhs_dilation):
+            x = padded(xp, x, spatial, pads, lhs_dilation, 0, keep_layout=True)
+            out = _by_position(xp, x[0], w[0], strides, rhs_dilation)
         else:
             x = padded(xp, x, spatial, pads, lhs_dilation, 0)
-            out = _gathered(xp, x, w, strides, rhs_dilation)
+            out = _gathered(xp, xp.ascontiguousarray(x), w, strides, rhs_dilation)
         # (group, batch, spatial..., output) with the groups joined to the outputs
         out = out.transpose((*range(1, rank + 2), 0, rank + 2))
         out = out.reshape((*out.shape[:-2], out.shape[-2] * out.shape[-1]))
@@ -103,6 +106,59 @@ def _gathered(xp: Any, x: Any, w: Any, strides: Sizes, rhs_dilation: Sizes) -> A
         for i in range(0, lines, line_step):
             piece = (slice(None), slice(b, b + step), *[slice(i, i + line_step)] * bool(rank))
             out[piece] = product(view[piece])
+    return out
+
+
+def _result_sizes(
+    x: Any, w: Any, strides: Sizes, pads: Pads, lhs_dilation: Sizes, rhs_dilation: Sizes
+) -> Sizes:
+    rank = len(strides)
+    sizes = zip(
+        x.shape[2 : 2 + rank],
+        w.shape[1 : 1 + rank],
+        strides,
+        pads,
+        lhs_dilation,
+        rhs_dilation,
+        strict=True,
+    )
+    return tuple([
+        output_size(dilated(n, ld) + lo + hi, dilated(k, rd), s)
+        for n, k, s, (lo, hi), ld, rd in sizes
+    ])
+
+
+def _is_correlation(x: Any, w: Any, *geometry: Any) -> bool:
+    """Whether few large windows are multiplied, as for the cotangent of a kernel."""
+    rank = x.ndim - 3
+    count = math.prod(_result_sizes(x, w, *geometry))
+    return 0 < count < math.prod(w.shape[1 : 1 + rank]) and x.size > 0 and w.size > 0
+
+
+def _by_position(xp: Any, x: Any, w: Any, strides: Sizes, rhs_dilation: Sizes) -> Any:
+    """One product for each output position, with the summed axes in the input's memory order."""
+    rank = len(strides)
+    kernel, outputs = w.shape[:rank], w.shape[-1]
+    counts = [
+        output_size(n, dilated(k, d), s)
+        for n, k, s, d in zip(x.shape[1:-1], kernel, strides, rhs_dilation, strict=True)
+    ]
+    summed = sorted(range(1, rank + 2), key=lambda axis: -x.strides[axis])
+    batch_last = x.strides[0] < x.strides[summed[-1]]
+    order = (*summed, 0) if batch_last else (0, *summed)
+    matrix = w.transpose((*[axis - 1 for axis in summed], rank + 1)).reshape((-1, outputs))
+    out = xp.empty((1, x.shape[0], *counts, outputs), x.dtype)
+    for position in np.ndindex(*counts):
+        window = x[(slice(None), *[
+            slice(p * s, p * s + dilated(k, d), d)
+            for p, s, k, d in zip(position, strides, kernel, rhs_dilation, strict=True)
+        ])]
+        rows = window.transpose(order)
+        if batch_last:
+            rows = rows.reshape((-1, x.shape[0])).T
+        else:
+            rows = rows.reshape((x.shape[0], -1))
+        out[(0, slice(None), *position)] = xp.dot(rows, matrix)
     return out
 
 

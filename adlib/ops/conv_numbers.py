@@ -23,6 +23,11 @@ class ConvDimensionNumbers(NamedTuple):
     out_spec: tuple[int, ...]
 
 
+def spatial_sizes(shape: Sizes, spec: Sizes) -> Sizes:
+    """Sizes of the spatial axes, in their order."""
+    return tuple([shape[d] for d in spec[2:]])
+
+
 ConvGeneralDilatedDimensionNumbers = None | ConvDimensionNumbers | tuple[str, str, str]
 
 

@@ -404,7 +404,7 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
 
     >>> from adlib import lax
     >>> lax.reduce_precision(0.3, exponent_bits=5, mantissa_bits=10)
-    Array(0.30004883, dtype=float32, weak_type=True)
+    Array(0.30005, dtype=float32, weak_type=True)
     """
     (x,) = operands("reduce_precision", operand)
     return reduce_precision_p.bind(

@@ -258,7 +258,7 @@ def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     >>> from adlib import lax
     >>> import adlib.numpy as jnp
     >>> lax.cumlogsumexp(jnp.zeros(2))
-    Array([0.       , 0.6931472], dtype=float32)
+    Array([0.       , 0.69315], dtype=float32)
     """
     return _apply(cumlogsumexp_p, operand, axis, reverse)
 

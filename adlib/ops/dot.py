@@ -8,96 +8,27 @@ where an operand's memory cannot be read as a matrix.
 
 from __future__ import annotations
 
-import enum
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from adlib.base.config import config
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.avals import ShapedArray
-from adlib.core.primitive import Sample
+from adlib.core.primitive import Primitive, Sample
 from adlib.ops.constructors import bilinear
 from adlib.ops.conversion import convert
+from adlib.ops.dot_kernel import Axes, DotDims, dot_kernel, free_axes
 from adlib.ops.operands import normal, operands
+from adlib.ops.precision import PrecisionLike, canonicalize_precision
 from adlib.ops.reshaping import transpose
 
-Axes = tuple[int, ...]
 DotDimensionNumbers = tuple[
     tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]
 ]
-_Dims = tuple[tuple[Axes, Axes], tuple[Axes, Axes]]
-
-
-# ------------------------------------------------------------------ precision
-
-
-class Precision(enum.Enum):
-    """How accurately an accelerator multiplies; on CPUs products always have full precision."""
-
-    DEFAULT = 0
-    HIGH = 1
-    HIGHEST = 2
-
-    def __repr__(self) -> str:
-        return f"Precision.{self.name}"
-
-    def __str__(self) -> str:
-        return self.name
-
-
-PrecisionLike = None | str | Precision | tuple[str, str] | tuple[Precision, Precision]
-
-_PRECISION_NAMES = {
-    "highest": Precision.HIGHEST,
-    "float32": Precision.HIGHEST,
-    "high": Precision.HIGH,
-    "bfloat16_3x": Precision.HIGH,
-    "tensorfloat32": Precision.HIGH,
-    "default": Precision.DEFAULT,
-    "bfloat16": Precision.DEFAULT,
-    "fastest": Precision.DEFAULT,
-}
-
-
-def canonicalize_precision(precision: Any) -> tuple[Precision, Precision] | None:
-    """The pair of precisions meant by ``precision``, or None where nothing was asked for.
-
-    None means what ``jax_default_matmul_precision`` says. Raises ValueError for a value that
-    names no precision.
-    """
-    if precision is None:
-        precision = config.jax_default_matmul_precision
-        if precision is None:
-            return None
-    if isinstance(precision, (tuple, list)) and len(precision) == 2:
-        return _one_precision(precision[0]), _one_precision(precision[1])
-    one = _one_precision(precision)
-    return one, one
-
-
-def _one_precision(value: Any) -> Precision:
-    if isinstance(value, Precision):
-        return value
-    found = _PRECISION_NAMES.get(value) if isinstance(value, str) else None
-    if found is None:
-        names = ", ".join(repr(n) for n in _PRECISION_NAMES)
-        raise ValueError(
-            f"{value!r} is no precision of a matrix product.{here()}\n  Repair: give None, a "
-            f"lax.Precision, one of the names {names}, or a pair of these."
-        )
-    return found
-
 
 # ----------------------------------------------------------------- shape rule
-
-
-def _free(rank: int, contract: Axes, batch: Axes) -> Axes:
-    taken = {*contract, *batch}
-    return tuple([d for d in range(rank) if d not in taken])
 
 
 def _sizes(aval: ShapedArray, axes: Axes) -> Axes:
@@ -108,7 +39,7 @@ def _dot_shape(
     lhs: ShapedArray,
     rhs: ShapedArray,
     *,
-    dimension_numbers: _Dims,
+    dimension_numbers: DotDims,
     precision: Any,
     preferred_element_type: Any,
 ) -> ShapedArray:
@@ -129,8 +60,8 @@ def _dot_shape(
             raise TypeError(_size_message(kind, lhs, rhs, left, right))
     shape = (
         *_sizes(lhs, lhs_batch),
-        *_sizes(lhs, _free(lhs.ndim, lhs_contract, lhs_batch)),
-        *_sizes(rhs, _free(rhs.ndim, rhs_contract, rhs_batch)),
+        *_sizes(lhs, free_axes(lhs.ndim, lhs_contract, lhs_batch)),
+        *_sizes(rhs, free_axes(rhs.ndim, rhs_contract, rhs_batch)),
     )
     dtype = preferred_element_type
     if dtype is None:
@@ -188,158 +119,6 @@ def _repair(lhs: ShapedArray, rhs: ShapedArray) -> str:
     )
 
 
-# --------------------------------------------------------------------- kernel
-
-_Kernel = Callable[[Any, Any], Any]
-_WORK_IN_FLOAT32 = frozenset(
-    (
-        np.dtype(np.float16),
-        dtypes.bfloat16,
-        dtypes.float8_e4m3,
-        dtypes.float8_e4m3fn,
-        dtypes.float8_e5m2,
-    )
-)
-
-
-def _dot_kernel(
-    xp: Any, dimension_numbers: _Dims, precision: Any, preferred_element_type: Any
-) -> _Kernel:
-    prepared: _Kernel | None = None
-
-    def contract(lhs: Any, rhs: Any) -> Any:
-        # A kernel is made for one combination of argument types, so what the first call
-        # finds out about their ranks holds for every call.
-        nonlocal prepared
-        if prepared is None:
-            product = _product(xp, dimension_numbers, lhs.shape, rhs.shape)
-            prepared = with_dtypes(product, lhs.dtype, rhs.dtype, preferred_element_type)
-        return prepared(lhs, rhs)
-
-    return contract
-
-
-def with_dtypes(product: _Kernel, left: Any, right: Any, preferred: Any) -> _Kernel:
-    """The product computed in a dtype that loses nothing, and returned in the wanted one."""
-    if left == right and preferred in (None, left) and left not in _WORK_IN_FLOAT32:
-        return product
-    result = dtypes.promote((left, False), (right, False))[0] if preferred is None else preferred
-    wide = [np.dtype(np.float32) if d in _WORK_IN_FLOAT32 else d for d in (left, right, result)]
-    work = dtypes.promote(*[(d, False) for d in wide])[0]
-
-    def converted(lhs: Any, rhs: Any) -> Any:
-        product_ = product(lhs.astype(work, copy=False), rhs.astype(work, copy=False))
-        return product_.astype(result, copy=False)
-
-    return converted
-
-
-def _product(xp: Any, dims: _Dims, lhs_shape: Axes, rhs_shape: Axes) -> _Kernel:
-    """The fastest function of the array module for given shapes and dimension numbers."""
-    (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = dims
-    lhs_free = _free(len(lhs_shape), lhs_contract, lhs_batch)
-    rhs_free = _free(len(rhs_shape), rhs_contract, rhs_batch)
-    if not lhs_contract:
-        return _outer(
-            xp, len(lhs_free), len(rhs_free), (*lhs_batch, *lhs_free), (*rhs_batch, *rhs_free)
-        )
-    if not lhs_batch and len(lhs_contract) == 1 and len(lhs_shape) <= 2 and len(rhs_shape) <= 2:
-        return _small(xp.dot, lhs_free, rhs_free, lhs_contract[0], rhs_contract[0])
-    if not lhs_free and not rhs_free and lhs_batch:
-        return _paired(xp, dims)
-    lhs_contract, rhs_contract = _contiguous(lhs_contract, rhs_contract, rhs_batch + rhs_contract)
-    rows = _matrix(lhs_shape, lhs_batch, lhs_free, lhs_contract)
-    columns = _matrix(rhs_shape, rhs_batch, rhs_contract, rhs_free)
-    shape = (
-        *[lhs_shape[d] for d in lhs_batch],
-        *[lhs_shape[d] for d in lhs_free],
-        *[rhs_shape[d] for d in rhs_free],
-    )
-    multiply = xp.matmul if lhs_batch else xp.dot
-    if lhs_batch and len(lhs_free) == len(rhs_free) == 1:
-        return lambda lhs, rhs: multiply(rows(lhs), columns(rhs))
-    return lambda lhs, rhs: multiply(rows(lhs), columns(rhs)).reshape(shape)
-
-
-def _small(dot: Any, lhs_free: Axes, rhs_free: Axes, left: int, right: int) -> _Kernel:
-    """Vectors and matrices: the four ways in which BLAS reads them, none of which copies."""
-    if not lhs_free:
-        # the array module's dot contracts a matrix on the right over its first axis
-        return dot if right == 0 else lambda lhs, rhs: dot(rhs, lhs)  # type: ignore[no-any-return]
-    if left == 1:
-        if not rhs_free or right == 0:
-            return dot  # type: ignore[no-any-return]
-        return lambda lhs, rhs: dot(lhs, rhs.T)
-    if not rhs_free or right == 0:
-        return lambda lhs, rhs: dot(lhs.T, rhs)
-    return lambda lhs, rhs: dot(lhs.T, rhs.T)
-
-
-def _outer(xp: Any, left: int, right: int, lhs_order: Axes, rhs_order: Axes) -> _Kernel:
-    """No contracted axes: products of all pairs within each batch entry."""
-    multiply = xp.multiply
-    if len(lhs_order) == len(rhs_order) == 1 == left == right:
-        return lambda lhs, rhs: multiply(lhs[:, None], rhs)
-    batch = len(lhs_order) - left
-    stretch_lhs = (Ellipsis, *[None] * right)
-    stretch_rhs = (slice(None),) * batch + (None,) * left
-    if left == 0 or right == 0:
-        stretch_rhs = () if left == 0 else stretch_rhs
-        stretch_lhs = () if right == 0 else stretch_lhs
-
-    def outer(lhs: Any, rhs: Any) -> Any:
-        if lhs_order:
-            lhs = lhs.transpose(lhs_order)
-        if rhs_order:
-            rhs = rhs.transpose(rhs_order)
-        return multiply(lhs[stretch_lhs], rhs[stretch_rhs])
-
-    return outer
-
-
-def _paired(xp: Any, dims: _Dims) -> _Kernel:
-    """Scalar products of corresponding batch entries: one pass over both operands."""
-    (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = dims
-    names = list(range(len(lhs_contract) + len(lhs_batch)))
-    at = dict(zip(rhs_contract + rhs_batch, lhs_contract + lhs_batch, strict=True))
-    rhs_names = [at[d] for d in range(len(names))]
-    out = list(lhs_batch)
-    einsum = xp.einsum
-    return lambda lhs, rhs: einsum(lhs, names, rhs, rhs_names, out)
-
-
-def _contiguous(left: Axes, right: Axes, right_order: Axes) -> tuple[Axes, Axes]:
-    """Contracted pairs in an order in which an operand's axes ascend, so that fewer copy."""
-    if len(left) < 2 or list(left) == sorted(left) or list(right) == sorted(right):
-        return left, right
-    pairs = sorted(zip(left, right, strict=True))
-    return tuple([a for a, _ in pairs]), tuple([b for _, b in pairs])
-
-
-def _matrix(shape: Axes, batch: Axes, rows: Axes, columns: Axes) -> Callable[[Any], Any]:
-    """A function that reads an array as matrices of (batch..., rows, columns)."""
-    # memory that holds the columns first is read as it lies, and transposed as a view
-    flip = list((*batch, *columns, *rows)) == list(range(len(shape)))
-    first, second = (columns, rows) if flip else (rows, columns)
-    order = (*batch, *first, *second)
-    sizes = (
-        *[shape[d] for d in batch],
-        math.prod([shape[d] for d in first]),
-        math.prod([shape[d] for d in second]),
-    )
-    moved = order if list(order) != list(range(len(shape))) else None
-    reshaped = sizes if len(first) != 1 or len(second) != 1 else None
-
-    def read(x: Any) -> Any:
-        if moved is not None:
-            x = x.transpose(moved)
-        if reshaped is not None:
-            x = x.reshape(reshaped)
-        return x.swapaxes(-1, -2) if flip else x
-
-    return read
-
-
 # ------------------------------------------------------- transpose, batching
 
 
@@ -353,14 +132,14 @@ def _dot_transpose_lhs(
     lhs: ShapedArray,
     rhs: Any,
     *,
-    dimension_numbers: _Dims,
+    dimension_numbers: DotDims,
     precision: Any,
     preferred_element_type: Any,
     swapped: bool = False,
 ) -> Any:
     (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = dimension_numbers
-    lhs_free = _free(lhs.ndim, lhs_contract, lhs_batch)
-    rhs_free = _free(len(rhs.aval.shape), rhs_contract, rhs_batch)
+    lhs_free = free_axes(lhs.ndim, lhs_contract, lhs_batch)
+    rhs_free = free_axes(len(rhs.aval.shape), rhs_contract, rhs_batch)
     count, first = len(lhs_batch), len(lhs_batch)
     if swapped:
         # ct's free axes: those of the operand called rhs here come first
@@ -386,7 +165,7 @@ def _dot_transpose_rhs(
     lhs: Any,
     rhs: ShapedArray,
     *,
-    dimension_numbers: _Dims,
+    dimension_numbers: DotDims,
     precision: Any,
     preferred_element_type: Any,
 ) -> Any:
@@ -403,7 +182,12 @@ def _dot_transpose_rhs(
 
 
 def _dot_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, dimension_numbers: _Dims, **params: Any
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    dimension_numbers: DotDims,
+    **params: Any,
 ) -> tuple[Any, int]:
     lhs, rhs = args
     left, right = dims
@@ -417,11 +201,11 @@ def _dot_batch(
         out = 0
     elif left is not None:
         # one operand only: the new axis is one more free axis, and the product stays one
-        lhs_free = _free(len(lhs.aval.shape), lhs_contract, lhs_batch)
+        lhs_free = free_axes(len(lhs.aval.shape), lhs_contract, lhs_batch)
         out = len(lhs_batch) + lhs_free.index(left)
     else:
-        rhs_free = _free(len(rhs.aval.shape), rhs_contract, rhs_batch)
-        lhs_free = _free(len(lhs.aval.shape), lhs_contract, lhs_batch)
+        rhs_free = free_axes(len(rhs.aval.shape), rhs_contract, rhs_batch)
+        lhs_free = free_axes(len(lhs.aval.shape), lhs_contract, lhs_batch)
         out = len(lhs_batch) + len(lhs_free) + rhs_free.index(right)
     numbers = ((lhs_contract, rhs_contract), (lhs_batch, rhs_batch))
     return dot_general_p.bind(lhs, rhs, dimension_numbers=numbers, **params), out
@@ -480,10 +264,10 @@ def _samples() -> list[Sample]:
     ]
 
 
-dot_general_p = bilinear(
+dot_general_p: Primitive = bilinear(
     "dot_general",
     shape=_dot_shape,
-    kernel=_dot_kernel,
+    kernel=dot_kernel,
     transpose_lhs=_dot_transpose_lhs,
     transpose_rhs=_dot_transpose_rhs,
     batch=_dot_batch,

@@ -14,7 +14,7 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import ArrayImpl
 from adlib.core.avals import ShapedArray
-from adlib.core.primitive import Sample
+from adlib.core.primitive import Primitive, Sample
 from adlib.ops.arithmetic import div, mul
 from adlib.ops.constructors import linear
 from adlib.ops.conversion import conj, convert
@@ -133,7 +133,7 @@ def _samples() -> list[Sample]:
     ]
 
 
-fft_p = linear(
+fft_p: Primitive = linear(
     "fft",
     shape=_fft_shape,
     kernel=_fft_kernel,

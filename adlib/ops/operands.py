@@ -14,7 +14,6 @@ from adlib.core.avals import ShapedArray
 from adlib.core.primitive import Sample
 
 
-
 def operands(what: str, *xs: Any) -> tuple[Array, ...]:
     """Arguments of an operation as Arrays; Python scalars take the dtype of their partner."""
     for x in xs:

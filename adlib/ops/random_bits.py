@@ -412,7 +412,9 @@ _UINT = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: _U32, 64: np.dtype(
 def _bits_shape(keys: ShapedArray, *, bit_width: int, shape: tuple[int, ...]) -> ShapedArray:
     _check_key("random_bits", keys)
     if bit_width not in _UINT:
-        raise TypeError(f"random_bits gives words of 8, 16, 32 or 64 bits, not {bit_width}.{here()}")
+        raise TypeError(
+            f"random_bits gives words of 8, 16, 32 or 64 bits, not {bit_width}.{here()}"
+        )
     return ShapedArray((*keys.shape, *shape), _UINT[bit_width])
 
 

@@ -377,5 +377,5 @@ def instantiate(t: Any) -> Any:
 
 
 def full_like(x: Any, value: Any) -> Any:
-    """A rank-0 constant of the dtype of ``x``: broadcasting in the operation does the rest."""
-    return scalar(value, x.aval.dtype)
+    """A rank-0 constant of the type of ``x``: broadcasting in the operation does the rest."""
+    return scalar(value, x.aval.dtype, x.aval.weak_type)

@@ -205,7 +205,7 @@ def nextafter(x: Any, y: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.nextafter(1.0, 2.0)
-    Array(1.0000001, dtype=float32, weak_type=True)
+    Array(1.00000, dtype=float32, weak_type=True)
     """
     return nextafter_p.bind(*operands("nextafter", x, y))
 

@@ -51,9 +51,7 @@ def scramble(xp: Any, k0: Any, k1: Any, x0: Any, x1: Any) -> None:
         xp.add(x1, u32(i + 1), out=x1)
 
 
-def hash_counters(
-    xp: Any, k0: Any, k1: Any, counters: Any, finish: Any, out: Any
-) -> None:
+def hash_counters(xp: Any, k0: Any, k1: Any, counters: Any, finish: Any, out: Any) -> None:
     """Scramble a run of counters under each key and store what ``finish`` makes of it.
 
     Args:

@@ -44,7 +44,7 @@ def tan(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.tan(0.5)
-    Array(0.5463025, dtype=float32, weak_type=True)
+    Array(0.54630, dtype=float32, weak_type=True)
     """
     return tan_p.bind(*operands("tan", x))
 
@@ -62,7 +62,7 @@ def asin(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.asin(1.0)
-    Array(1.5707964, dtype=float32, weak_type=True)
+    Array(1.57080, dtype=float32, weak_type=True)
     """
     return asin_p.bind(*operands("asin", x))
 
@@ -80,7 +80,7 @@ def acos(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.acos(0.0)
-    Array(1.5707964, dtype=float32, weak_type=True)
+    Array(1.57080, dtype=float32, weak_type=True)
     """
     return acos_p.bind(*operands("acos", x))
 
@@ -97,7 +97,7 @@ def atan(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.atan(1.0)
-    Array(0.7853982, dtype=float32, weak_type=True)
+    Array(0.78540, dtype=float32, weak_type=True)
     """
     return atan_p.bind(*operands("atan", x))
 
@@ -122,7 +122,7 @@ def atan2(x: Any, y: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.atan2(1.0, -1.0)
-    Array(2.3561945, dtype=float32, weak_type=True)
+    Array(2.35619, dtype=float32, weak_type=True)
     """
     return atan2_p.bind(*operands("atan2", x, y))
 
@@ -138,7 +138,7 @@ def sinh(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.sinh(1.0)
-    Array(1.1752012, dtype=float32, weak_type=True)
+    Array(1.17520, dtype=float32, weak_type=True)
     """
     return sinh_p.bind(*operands("sinh", x))
 
@@ -148,7 +148,7 @@ def cosh(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.cosh(1.0)
-    Array(1.5430807, dtype=float32, weak_type=True)
+    Array(1.54308, dtype=float32, weak_type=True)
     """
     return cosh_p.bind(*operands("cosh", x))
 
@@ -165,7 +165,7 @@ def asinh(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.asinh(1.0)
-    Array(0.8813736, dtype=float32, weak_type=True)
+    Array(0.88137, dtype=float32, weak_type=True)
     """
     return asinh_p.bind(*operands("asinh", x))
 
@@ -183,7 +183,7 @@ def acosh(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.acosh(2.0)
-    Array(1.316958, dtype=float32, weak_type=True)
+    Array(1.31696, dtype=float32, weak_type=True)
     """
     return acosh_p.bind(*operands("acosh", x))
 
@@ -201,6 +201,6 @@ def atanh(x: Any) -> Any:
 
     >>> from adlib import lax
     >>> lax.atanh(0.5)
-    Array(0.54930615, dtype=float32, weak_type=True)
+    Array(0.54931, dtype=float32, weak_type=True)
     """
     return atanh_p.bind(*operands("atanh", x))

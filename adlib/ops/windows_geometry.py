@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adlib.base.source import here
+from adlib.core.avals import ShapedArray
 
 Pads = tuple[tuple[int, int], ...]
 Sizes = tuple[int, ...]
@@ -66,10 +67,18 @@ def pairs(values: Sequence[Any]) -> Pads:
     return tuple([(int(lo), int(hi)) for lo, hi in values])
 
 
-def padded(xp: Any, x: Any, axes: Sequence[int], pads: Pads, dilation: Sizes, fill: Any) -> Any:
+def padded(
+    xp: Any,
+    x: Any,
+    axes: Sequence[int],
+    pads: Pads,
+    dilation: Sizes,
+    fill: Any,
+    keep_layout: bool = False,
+) -> Any:
     """A copy of ``x`` with gaps and borders of ``fill`` along ``axes``; x itself if there are none.
 
-    Negative paddings cut off.
+    Negative paddings cut off. With ``keep_layout`` the axes lie in memory as they do in x.
     """
     if all(p == (0, 0) for p in pads) and all(d == 1 for d in dilation):
         return x
@@ -85,7 +94,10 @@ def padded(xp: Any, x: Any, axes: Sequence[int], pads: Pads, dilation: Sizes, fi
         origin[axis] = slice(first, last)
         start = lo + first * d
         target[axis] = slice(start, start + dilated(last - first, d), d)
-    out = xp.full(shape, fill, x.dtype)
+    if keep_layout:
+        out = xp.full_like(x, fill, shape=tuple(shape), order="K")
+    else:
+        out = xp.full(shape, fill, x.dtype)
     if all(s.stop > s.start for s in origin if s.stop is not None):
         out[tuple(target)] = x[tuple(origin)]
     return out
@@ -103,3 +115,106 @@ def windows_of(
         inner_steps.append(steps[axis] * d)
         steps[axis] *= stride
     return xp.lib.stride_tricks.as_strided(x, (*shape, *inner_shape), (*steps, *inner_steps))
+
+
+# ------------------------------------------------------- reductions over windows
+
+
+def check_window(
+    name: str, x: ShapedArray, window: Sizes, strides: Sizes, *dilations: Sizes
+) -> None:
+    for what, values in (
+        ("window_dimensions", window),
+        ("window_strides", strides),
+        *[("dilation", d) for d in dilations],
+    ):
+        if len(values) != x.ndim:
+            raise TypeError(
+                f"{name} got {len(values)} {what} for an operand of {x.ndim} axes, of shape "
+                f"{x.shape}.{here()}\n  Repair: one number for each axis, 1 for the batch and "
+                "channel axes."
+            )
+        if any(v < 1 for v in values):
+            raise TypeError(f"{name} {what} must be positive, got {values}.{here()}")
+
+
+def reduce_window_shape_tuple(
+    operand_shape: Sequence[int],
+    window_dimensions: Sequence[int],
+    window_strides: Sequence[int],
+    padding: Any,
+    base_dilation: Sequence[int] | None = None,
+    window_dilation: Sequence[int] | None = None,
+) -> Sizes:
+    """Shape of a windowed reduction."""
+    ones = (1,) * len(operand_shape)
+    base = ones if base_dilation is None else base_dilation
+    spread = ones if window_dilation is None else window_dilation
+    sizes = [dilated(n, d) for n, d in zip(operand_shape, base, strict=True)]
+    reach = [dilated(k, d) for k, d in zip(window_dimensions, spread, strict=True)]
+    if isinstance(padding, str):
+        padding = padtype_to_pads(sizes, reach, window_strides, padding)
+    return tuple(
+        [
+            output_size(n + int(lo) + int(hi), k, s)
+            for n, (lo, hi), k, s in zip(sizes, padding, reach, window_strides, strict=True)
+        ]
+    )
+
+
+def window_shape(
+    name: str,
+    x: ShapedArray,
+    *,
+    window_dimensions: Sizes,
+    window_strides: Sizes,
+    padding: Pads,
+    base_dilation: Sizes,
+    window_dilation: Sizes,
+) -> ShapedArray:
+    check_window(name, x, window_dimensions, window_strides, base_dilation, window_dilation)
+    if len(padding) != x.ndim:
+        raise TypeError(
+            f"{name} got {len(padding)} paddings for an operand of {x.ndim} axes.{here()}"
+        )
+    shape = reduce_window_shape_tuple(
+        x.shape, window_dimensions, window_strides, padding, base_dilation, window_dilation
+    )
+    return ShapedArray(shape, x.dtype, x.weak_type)
+
+
+def in_step(places: Sizes, counts: Sizes, strides: Sizes) -> tuple[slice, ...]:
+    """The elements at one place within each window."""
+    return tuple(
+        [slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(places, counts, strides, strict=True)]
+    )
+
+
+def widened(window: dict[str, Any]) -> dict[str, Any]:
+    """Parameters for operands with one more axis in front, over which windows do not reach."""
+    more: dict[str, Any] = {}
+    for name, value in window.items():
+        if name == "padding":
+            more[name] = ((0, 0), *value)
+        else:
+            more[name] = value if name == "select_prim" else (1, *value)
+    return more
+
+
+def _zero_of(dtype: Any) -> Any:
+    """Parameters of a windowed reduction."""
+    return 0
+
+
+def window_params(
+    window: Any, strides: Any, pads: Any, base: Any = None, spread: Any = None
+) -> Any:
+    """Parameters of a windowed reduction."""
+    ones = (1,) * len(window)
+    return dict(
+        window_dimensions=window,
+        window_strides=strides,
+        padding=pads,
+        base_dilation=base or ones,
+        window_dilation=spread or ones,
+    )

@@ -25,8 +25,10 @@ Shape = tuple[int, ...]
 def canonical_shape(name: str, shape: Any) -> Shape:
     """A shape as a tuple of int: an int stands for one axis."""
     try:
-        sizes = tuple([operator.index(n) for n in shape]) if np.iterable(shape) else (
-            operator.index(shape),
+        sizes = (
+            tuple([operator.index(n) for n in shape])
+            if np.iterable(shape)
+            else (operator.index(shape),)
         )
     except TypeError:
         raise TypeError(

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from adlib import lax, numpy as jnp
+from adlib import lax
+from adlib import numpy as jnp
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array
@@ -74,7 +75,7 @@ def permutation(
 
     >>> from adlib import random
     >>> random.permutation(random.key(0), 5)
-    Array([4, 0, 3, 1, 2], dtype=int32)
+    Array([0, 1, 4, 3, 2], dtype=int32)
     """
     typed = key_of("permutation", key)
     count, array = _population("permutation", x)
@@ -88,7 +89,12 @@ def permutation(
 
 
 def choice(
-    key: Any, a: Any, shape: Any = (), replace: bool = True, p: Any = None, axis: int = 0,
+    key: Any,
+    a: Any,
+    shape: Any = (),
+    replace: bool = True,
+    p: Any = None,
+    axis: int = 0,
     mode: str | None = None,
 ) -> Array:
     """Random elements of a sequence.
@@ -110,7 +116,7 @@ def choice(
 
     >>> from adlib import random
     >>> random.choice(random.key(0), 5, (3,))
-    Array([1, 4, 1], dtype=int32)
+    Array([4, 0, 2], dtype=int32)
     """
     typed = key_of("choice", key)
     shape = canonical_shape("choice", shape)
@@ -162,8 +168,14 @@ def _weighted(
 
 
 def categorical(
-    key: Any, logits: Any, axis: int = -1, shape: Any = None, replace: bool = True,
-    mode: str | None = None, *, out_sharding: Any = None,
+    key: Any,
+    logits: Any,
+    axis: int = -1,
+    shape: Any = None,
+    replace: bool = True,
+    mode: str | None = None,
+    *,
+    out_sharding: Any = None,
 ) -> Array:
     """Categories, drawn with probabilities proportional to ``exp(logits)``.
 
@@ -185,7 +197,7 @@ def categorical(
     >>> import adlib.numpy as jnp
     >>> from adlib import random
     >>> random.categorical(random.key(0), jnp.log(jnp.array([0.1, 0.2, 0.7])), shape=(5,))
-    Array([2, 2, 2, 0, 1], dtype=int32)
+    Array([1, 2, 2, 1, 2], dtype=int32)
     """
     typed = key_of("categorical", key)
     values = parameter("categorical", logits)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from adlib import lax, numpy as jnp
+from adlib import lax
+from adlib import numpy as jnp
 from adlib.base.source import here
 from adlib.core.array import Array, scalar
 from adlib.random.arguments import (
@@ -79,8 +80,12 @@ def gumbel_mode(name: str, mode: Any) -> str:
 
 
 def gumbel(
-    key: Any, shape: Any = (), dtype: Any = None, mode: str | None = None,
-    *, out_sharding: Any = None,
+    key: Any,
+    shape: Any = (),
+    dtype: Any = None,
+    mode: str | None = None,
+    *,
+    out_sharding: Any = None,
 ) -> Array:
     """Standard Gumbel draws.
 
@@ -207,7 +212,9 @@ def rayleigh(
 
 
 @sampler
-def _weibull_min(key: Array, scale: Array, concentration: Array, *, shape: Any, dtype: Any) -> Array:
+def _weibull_min(
+    key: Array, scale: Array, concentration: Array, *, shape: Any, dtype: Any
+) -> Array:
     power = 1.0 / as_dtype(concentration, dtype)
     return _exponential(key, shape=shape, dtype=dtype) ** power * as_dtype(scale, dtype)  # type: ignore[no-any-return]
 
@@ -242,8 +249,14 @@ def _triangular(
 
 
 def triangular(
-    key: Any, left: Any, mode: Any, right: Any, shape: Any = None, dtype: Any = None,
-    *, out_sharding: Any = None,
+    key: Any,
+    left: Any,
+    mode: Any,
+    right: Any,
+    shape: Any = None,
+    dtype: Any = None,
+    *,
+    out_sharding: Any = None,
 ) -> Array:
     """Draws whose density rises linearly from ``left`` to ``mode`` and falls to ``right``.
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adlib import lax, numpy as jnp
+from adlib import lax
+from adlib import numpy as jnp
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
@@ -350,4 +351,3 @@ def multinomial(
         counts.append(count)
         trials = trials - count
     return jnp.stack(counts, axis=-1)  # type: ignore[no-any-return]
-

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from adlib import lax, numpy as jnp
+from adlib import lax
+from adlib import numpy as jnp
 from adlib.base.source import here
 from adlib.core.array import Array
 from adlib.ops.random_gamma import random_gamma
@@ -72,8 +73,9 @@ def _prepare(name: str, key: Any, a: Any, shape: Any, dtype: Any) -> tuple[Any, 
 @sampler
 def _beta(key: Array, a: Array, b: Array, *, shape: Any, dtype: Any) -> Array:
     logs = [
-        _gamma(k, jnp.broadcast_to(as_dtype(x, dtype), shape), shape=shape, dtype=dtype,
-               log_space=True)
+        _gamma(
+            k, jnp.broadcast_to(as_dtype(x, dtype), shape), shape=shape, dtype=dtype, log_space=True
+        )
         for k, x in zip(split_key(key, 2), (a, b), strict=True)
     ]
     greatest = lax.max(*logs)
@@ -166,8 +168,13 @@ def _f(key: Array, dfnum: Array, dfden: Array, *, shape: Any, dtype: Any) -> Arr
 
 
 def f(
-    key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None,
-    *, out_sharding: Any = None,
+    key: Any,
+    dfnum: Any,
+    dfden: Any,
+    shape: Any = None,
+    dtype: Any = None,
+    *,
+    out_sharding: Any = None,
 ) -> Array:
     """F draws: the ratio of two mean chi-squares.
 

@@ -135,12 +135,14 @@ def split(key: Any, num: int | tuple[int, ...] = 2) -> Array:
 
     >>> from adlib import random
     >>> random.split(random.PRNGKey(0))
-    Array([[4146024105,  967050713],
-           [2718843009, 1272950319]], dtype=uint32)
+    Array([[1797259609, 2579123966],
+           [ 928981903, 3453687069]], dtype=uint32)
     """
     typed, raw = single_key("split", key)
-    shape = tuple(map(operator.index, num)) if isinstance(num, (tuple, list)) else (
-        operator.index(num),
+    shape = (
+        tuple(map(operator.index, num))
+        if isinstance(num, (tuple, list))
+        else (operator.index(num),)
     )
     if any(n < 0 for n in shape):
         raise ValueError(f"split: cannot make {num} keys; sizes must be at least 0.{here()}")

@@ -108,16 +108,6 @@ def _while(x: Any, w: Any) -> Any:
     )
 
 
-def _linear_solve(a: Any, b: Any) -> Any:
-    """The x with (2 + sin(a)) x = b, element by element."""
-    diagonal = lax.add(lax.sin(a), 2.0)
-
-    def solve(matvec: Any, b: Any) -> Any:
-        return lax.div(b, matvec(lax.full_like(b, 1)))
-
-    return lax.custom_linear_solve(lambda x: lax.mul(diagonal, x), b, solve, solve)
-
-
 PROGRAM_SAMPLES: dict[str, Callable[[], list[Sample]]] = {
     "jit": lambda: [_sample("jit", adlib.jit(_curved), (2, 3), (2, 3), name="two-results")],
     "remat2": lambda: [_sample("remat2", adlib.checkpoint(_curved), (2, 3), (2, 3), name="two")],
@@ -129,7 +119,4 @@ PROGRAM_SAMPLES: dict[str, Callable[[], list[Sample]]] = {
         _sample("scan", _loop(True), (2,), (2,), (3, 2), name="reverse"),
     ],
     "while": lambda: [_sample("while", _while, (2,), (2,), name="three-turns")],
-    "custom_linear_solve": lambda: [
-        _sample("custom_linear_solve", _linear_solve, (3,), (3,), name="diagonal")
-    ],
 }

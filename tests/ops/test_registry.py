@@ -28,6 +28,8 @@ NO_SAMPLES = {
     "axis_index": _AXIS,
     "custom_root": "its equation and solver share constants, which cannot move one by one; "
     "tests/control has it",
+    "custom_linear_solve": "its map and solvers share constants, which cannot move one by one; "
+    "tests/control has it",
     "custom_lin": "it is what custom_vjp_call leaves on the tape, and is tested through that",
 }
 

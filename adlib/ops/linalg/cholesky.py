@@ -10,7 +10,7 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core.avals import ShapedArray, Zero
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, mul
 from adlib.ops.linalg import parts
 from adlib.ops.linalg.triangular import triangular_solve_p
@@ -62,7 +62,7 @@ def factor_tangent(factor: Any, dx: Any) -> Any:
     return parts.product(factor, mul(inner, parts.constant("half lower", inner)))
 
 
-cholesky_p = define_primitive(
+cholesky_p: Primitive = define_primitive(
     "cholesky",
     shape=_shape,
     impl=_impl,
@@ -142,7 +142,7 @@ def _update_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, A
     return ans, parts.matrix_transpose(tangent)
 
 
-cholesky_update_p = define_primitive(
+cholesky_update_p: Primitive = define_primitive(
     "cholesky_update",
     shape=_update_shape,
     impl=_update_impl,

@@ -11,7 +11,7 @@ import numpy as np
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.avals import ShapedArray, Zero
-from adlib.core.primitive import Absent, Sample, define_primitive
+from adlib.core.primitive import Absent, Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, div, mul, sub
 from adlib.ops.conversion import convert
 from adlib.ops.linalg import parts
@@ -58,7 +58,7 @@ def _not_unique(name: str) -> Absent:
 
 _SCHUR = dict(compute_schur_vectors=True, sort_eig_vals=False, select_callable=None)
 
-schur_p = define_primitive(
+schur_p: Primitive = define_primitive(
     "schur",
     shape=_schur_shape,
     kernel=_schur_kernel,
@@ -112,7 +112,7 @@ def _hessenberg_one(x: Any) -> tuple[Any, Any]:
     return form, taus
 
 
-hessenberg_p = define_primitive(
+hessenberg_p: Primitive = define_primitive(
     "hessenberg",
     shape=_hessenberg_shape,
     kernel=lambda xp: parts.on_cpu(xp, partial(parts.each_matrix, _hessenberg_one, (2,))),
@@ -157,7 +157,7 @@ def _tridiagonal_one(lower: bool, x: Any) -> tuple[Any, Any, Any, Any]:
     return form, diagonal, beside, taus
 
 
-tridiagonal_p = define_primitive(
+tridiagonal_p: Primitive = define_primitive(
     "tridiagonal",
     shape=_tridiagonal_shape,
     kernel=lambda xp, lower: parts.on_cpu(
@@ -223,6 +223,7 @@ def _halley(max_iterations: int, eps: float | None, x: Any) -> tuple[Any, Any, A
     """
     m, n = x.shape
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    change: Any
     scale = np.sqrt(np.linalg.norm(x, 1) * np.linalg.norm(x, np.inf)) if x.size else 1.0
     u = x / (scale if scale else 1.0)
     low, change, count = eps, np.inf, 0
@@ -272,7 +273,7 @@ def _qdwh_jvp(
     return outs, [du, dh, Zero.like(count), Zero.like(converged)]
 
 
-qdwh_p = define_primitive(
+qdwh_p: Primitive = define_primitive(
     "qdwh",
     shape=_qdwh_shape,
     kernel=_qdwh_kernel,

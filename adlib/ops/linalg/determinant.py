@@ -9,7 +9,7 @@ import numpy as np
 
 from adlib.core import dtypes
 from adlib.core.avals import ShapedArray, Zero
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import mul, sub
 from adlib.ops.conversion import complex as complex_
 from adlib.ops.conversion import imag, real
@@ -57,7 +57,7 @@ def _det_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]
     return ans, _sum_of_products(dx, cofactors(x))
 
 
-det_p = define_primitive(
+det_p: Primitive = define_primitive(
     "det",
     shape=_det_shape,
     impl=_det_impl,
@@ -134,7 +134,7 @@ def _cofactors_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any
     return ans, sub(first, second)
 
 
-cofactors_p = define_primitive(
+cofactors_p: Primitive = define_primitive(
     "cofactors",
     shape=lambda x: x,
     impl=_cofactors_impl,
@@ -176,7 +176,7 @@ def _slogdet_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[
     return [sign, log], [mul(phase, sign), real(trace)]
 
 
-slogdet_p = define_primitive(
+slogdet_p: Primitive = define_primitive(
     "slogdet",
     shape=_slogdet_shape,
     impl=_slogdet_impl,

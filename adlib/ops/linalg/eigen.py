@@ -10,7 +10,7 @@ import numpy as np
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.avals import ShapedArray, Zero
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, div, eq, mul, sub
 from adlib.ops.conversion import complex as complex_
 from adlib.ops.conversion import convert, imag, real
@@ -125,7 +125,7 @@ def _eigh_params(**changes: Any) -> dict[str, Any]:
     return dict(lower=True, sort_eigenvalues=True, subset_by_index=None) | changes
 
 
-eigh_p = define_primitive(
+eigh_p: Primitive = define_primitive(
     "eigh",
     shape=_eigh_shape,
     kernel=_eigh_kernel,
@@ -304,7 +304,9 @@ def _of_unit_length(vectors: Any, moved: Any) -> Any:
     return sub(moved, mul(vectors, phase))
 
 
-eig_p = define_primitive(
+_VECTORS: dict[str, Any] = dict(compute_right_eigenvectors=True, enable_eigvec_derivs=True)
+
+eig_p: Primitive = define_primitive(
     "eig",
     shape=_eig_shape,
     kernel=_eig_kernel,
@@ -329,9 +331,6 @@ def _general(*shape: int, dtype: Any = np.float32) -> Any:
         return (0.5 * x + np.diag(2.0 * np.arange(shape[-1]))).astype(dtype)
 
     return make
-
-
-_VECTORS = dict(compute_right_eigenvectors=True, enable_eigvec_derivs=True)
 
 
 def _eig_params() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import ArrayImpl
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, neg
 from adlib.ops.constructors import add_tangents
 from adlib.ops.conversion import stop_gradient_p
@@ -131,7 +131,7 @@ def _completed(factor: Any, size: int, rank: int, axis: int, diagonal: int) -> A
     return add(factor, ArrayImpl(value, ShapedArray(value.shape, value.dtype)))
 
 
-lu_p = define_primitive(
+lu_p: Primitive = define_primitive(
     "lu",
     shape=_lu_shape,
     kernel=_lu_kernel,
@@ -193,7 +193,7 @@ def _no_tangent(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) 
     return ans, Zero.like(ans)
 
 
-lu_pivots_to_permutation_p = define_primitive(
+lu_pivots_to_permutation_p: Primitive = define_primitive(
     "lu_pivots_to_permutation",
     shape=_pivots_shape,
     kernel=lambda xp, permutation_size: parts.on_cpu(
@@ -320,7 +320,7 @@ def _factored(*shape: int, dtype: Any = np.float64) -> tuple[Any, ...]:
 
 
 # The factors are the matrix's own, whose tangent says it all: theirs are not looked at.
-lu_solve_p = define_primitive(
+lu_solve_p: Primitive = define_primitive(
     "lu_solve",
     shape=_solve_shape,
     kernel=_solve_kernel,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adlib.core.avals import ShapedArray, Zero
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, sub
 from adlib.ops.linalg import parts
 from adlib.ops.linalg.cholesky import positive_definite
@@ -53,7 +53,7 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     return p, sub(add(rows, columns), out)
 
 
-pinv_p = define_primitive(
+pinv_p: Primitive = define_primitive(
     "pinv",
     shape=_shape,
     impl=_impl,

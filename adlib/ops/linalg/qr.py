@@ -11,7 +11,7 @@ import numpy as np
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.avals import ShapedArray, Zero
-from adlib.core.primitive import Absent, Sample, define_primitive
+from adlib.core.primitive import Absent, Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, mul, neg, sub
 from adlib.ops.conversion import complex as complex_
 from adlib.ops.conversion import imag
@@ -157,7 +157,7 @@ def _params(pivoting: bool = False, full_matrices: bool = False) -> dict[str, An
     return dict(pivoting=pivoting, full_matrices=full_matrices)
 
 
-qr_p = define_primitive(
+qr_p: Primitive = define_primitive(
     "qr",
     shape=_shape,
     kernel=_kernel,
@@ -214,7 +214,7 @@ def _reflections_impl(xp: Any, x: Any) -> tuple[Any, Any]:
     return packed.swapaxes(-1, -2), taus
 
 
-geqrf_p = define_primitive(
+geqrf_p: Primitive = define_primitive(
     "geqrf",
     shape=_reflections_shape,
     kernel=lambda xp: parts.on_cpu(xp, partial(_reflections_impl, np)),
@@ -275,7 +275,7 @@ _NO_DERIVATIVE = (
     "unique. Differentiate through qr, whose factors are."
 )
 
-householder_product_p = define_primitive(
+householder_product_p: Primitive = define_primitive(
     "householder_product",
     shape=_householder_shape,
     impl=_householder_impl,
@@ -327,7 +327,7 @@ def _ormqr_impl(xp: Any, a: Any, taus: Any, c: Any, *, left: bool, transpose: bo
     return c
 
 
-ormqr_p = define_primitive(
+ormqr_p: Primitive = define_primitive(
     "ormqr",
     shape=_ormqr_shape,
     impl=_ormqr_impl,

@@ -10,7 +10,7 @@ import numpy as np
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.avals import ShapedArray, Zero
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, div, eq, mul, sub
 from adlib.ops.conversion import complex as complex_
 from adlib.ops.conversion import convert, imag, real
@@ -62,7 +62,7 @@ def _kernel(
         m, n = x.shape[-2:]
         k = min(m, n)
         left, right = (m, n) if full_matrices else (k, k)
-        failed = [((k,), x.real.dtype)]
+        failed: list[Any] = [((k,), x.real.dtype)]
         if compute_uv:
             failed += [((m, left), x.dtype), ((right, n), x.dtype)]
         outs = parts.nan_where_it_fails(xp, factorize, x, failed)
@@ -172,7 +172,7 @@ def _params(**changes: Any) -> dict[str, Any]:
     return dict(full_matrices=False, compute_uv=True, subset_by_index=None) | changes
 
 
-svd_p = define_primitive(
+svd_p: Primitive = define_primitive(
     "svd",
     shape=_shape,
     kernel=_kernel,

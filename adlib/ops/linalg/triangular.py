@@ -11,7 +11,7 @@ import numpy as np
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import neg
 from adlib.ops.constructors import add_tangents
 from adlib.ops.linalg import parts
@@ -182,7 +182,7 @@ def _samples() -> list[Sample]:
     return samples
 
 
-triangular_solve_p = define_primitive(
+triangular_solve_p: Primitive = define_primitive(
     "triangular_solve",
     shape=_shape,
     kernel=_kernel,

@@ -9,7 +9,7 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, mul, neg
 from adlib.ops.constructors import add_tangents
 from adlib.ops.linalg import parts
@@ -62,7 +62,8 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tupl
     *moved, db = tangents
     x = tridiagonal_solve_p.bind(dl, d, du, b, **params)
     if any(type(t) is not Zero for t in moved):
-        db = add_tangents(db, neg(_times(*[instantiate(t) for t in moved], x)))
+        d_dl, d_d, d_du = [instantiate(t) for t in moved]
+        db = add_tangents(db, neg(_times(d_dl, d_d, d_du, x)))
     return x, Zero.like(x) if type(db) is Zero else tridiagonal_solve_p.bind(
         dl, d, du, db, **params
     )
@@ -77,7 +78,9 @@ def _transpose(ct: Any, dl: Any, d: Any, du: Any, b: Any, **params: Any) -> tupl
     return None, None, None, tridiagonal_solve_p.bind(*flipped, ct, **params)
 
 
-tridiagonal_solve_p = define_primitive(
+_PARAMS: dict[str, Any] = dict(perturb_singular=False)
+
+tridiagonal_solve_p: Primitive = define_primitive(
     "tridiagonal_solve",
     shape=_shape,
     kernel=lambda xp, perturb_singular: parts.on_cpu(
@@ -95,8 +98,6 @@ tridiagonal_solve_p = define_primitive(
         ),
     ],
 )
-
-_PARAMS = dict(perturb_singular=False)
 
 
 def tridiagonal_solve(dl: Any, d: Any, du: Any, b: Any, *, perturb_singular: bool = False) -> Any:
