@@ -39,6 +39,7 @@ FLOORS = [
         "adlib.flatten_util",
         "adlib.test_util",
         "adlib.ad_checkpoint",
+        "adlib.custom_derivatives",
         "adlib.dtypes",
         "adlib.errors",
         "adlib.experimental",

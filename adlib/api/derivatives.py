@@ -215,8 +215,8 @@ def _check_cotangents(partial: Partial, avals: list[ShapedArray], ct: Any) -> li
     if not fits or len(leaves) != len(avals):
         raise ValueError(
             "unexpected tree structure of argument to vjp function: got "
-            f"{PyTreeDef(structure)}, but expected the structure of {name_of(partial.fun)}'s output, "
-            f"{'one array' if out_tree is None else PyTreeDef(out_tree)}.{here()}"
+            f"{PyTreeDef(structure)}, but expected the structure of {name_of(partial.fun)}'s "
+            f"output, {'one array' if out_tree is None else PyTreeDef(out_tree)}.{here()}"
         )
     values: list[Any] = []
     for leaf, aval in zip(leaves, avals, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,10 @@ def name_of(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
+# Reading a signature takes as long as a dozen operations.
+_signature = functools.lru_cache(maxsize=4096)(inspect.signature)
+
+
 def positional(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Arguments as positional ones, keywords and defaults resolved by the signature."""
     if not kwargs:
@@ -31,7 +36,7 @@ def positional(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[s
         except AttributeError:
             pass
     try:
-        signature = inspect.signature(function)
+        signature = _signature(function)
     except (TypeError, ValueError):
         if kwargs:
             raise TypeError(

@@ -84,8 +84,7 @@ def _recomputing(split: Split, policy: Any) -> tuple[ClosedJaxpr, ClosedJaxpr, i
     kept = [
         v
         for eqn in known.eqns
-        if policy is not None
-        and policy(eqn.primitive, *[a.aval for a in eqn.invars], **eqn.params)
+        if policy is not None and policy(eqn.primitive, *[a.aval for a in eqn.invars], **eqn.params)
         for v in eqn.outvars
     ]
     eqns = [e for e in known.eqns if not any(v in kept for v in e.outvars)]

@@ -159,6 +159,7 @@ class custom_jvp:
         self.fun = fun
         self.nondiff_argnums = normalize_argnums(nondiff_argnums)
         self.jvp: Callable[..., Any] | None = None
+        self.symbolic_zeros = False
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -166,10 +167,12 @@ class custom_jvp:
     def defjvp(self, jvp: Callable[..., Any], symbolic_zeros: bool = False) -> Callable[..., Any]:
         """Set the rule ``jvp(*nondiff, primals, tangents) -> (primal_out, tangent_out)``.
 
-        The tangents that the rule returns must be linear in those that it is given. Returns
-        the rule, so that it works as a decorator.
+        The tangents that the rule returns must be linear in those that it is given. With
+        ``symbolic_zeros`` a tangent that is known to be zero is given, and may be returned, as
+        a ``custom_derivatives.SymbolicZero``. Returns the rule, so that it works as a decorator.
         """
         self.jvp = jvp
+        self.symbolic_zeros = symbolic_zeros
         return jvp
 
     def defjvps(self, *jvps: Callable[..., Any] | None) -> None:
@@ -205,7 +208,7 @@ class custom_jvp:
 
         functools.update_wrapper(fun, self.fun)
         flat = _PythonCall(fun, in_tree, original)
-        rule = _Rule(self.jvp, fixed, in_tree, self.fun, flat)
+        rule = _Rule(self.jvp, fixed, in_tree, self.fun, flat, self.symbolic_zeros)
         values = [as_value(x, name_of(self.fun)) for x in leaves]
         flat.values = values
         outs = custom_jvp_call_p.bind(
@@ -214,7 +217,7 @@ class custom_jvp:
             jvp=rule,
             num_consts=0,
             name=name_of(self.fun),
-            symbolic_zeros=False,
+            symbolic_zeros=self.symbolic_zeros,
         )
         if flat.raw is not None:
             return flat.raw[0]
@@ -254,12 +257,19 @@ class _Rule:
     __name__ = "jvp"
 
     def __init__(
-        self, rule: Any, fixed: list[Any], in_tree: Any, fun: Any, flat: FlatFunction
+        self,
+        rule: Any,
+        fixed: list[Any],
+        in_tree: Any,
+        fun: Any,
+        flat: FlatFunction,
+        symbolic_zeros: bool,
     ) -> None:
         self.rule, self.fixed, self.in_tree, self.fun, self.flat = rule, fixed, in_tree, fun, flat
+        self.symbolic_zeros = symbolic_zeros
 
     def __call__(self, primals: list[Any], tangents: list[Any]) -> tuple[list[Any], list[Any]]:
-        given = [instantiate(t) for t in tangents]
+        given = tangents if self.symbolic_zeros else [instantiate(t) for t in tangents]
         result = self.rule(
             *self.fixed, tree.unflatten(self.in_tree, primals), tree.unflatten(self.in_tree, given)
         )
@@ -269,7 +279,8 @@ class _Rule:
                 f"{who} must return a pair (primal_out, tangent_out), got {type(result)}.{here()}"
             )
         outs, out_tree = flatten_values(result[0], who)
-        out_tangents, tangent_tree = flatten_values(result[1], who)
+        out_tangents, tangent_tree = tree.flatten(result[1])
+        out_tangents = [t if type(t) is Zero else as_value(t, who) for t in out_tangents]
         if out_tree != tangent_tree:
             raise TypeError(
                 f"{who} must produce primal and tangent outputs with equal container (pytree) "

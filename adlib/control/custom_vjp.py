@@ -8,6 +8,7 @@ from typing import Any
 
 from adlib.base import tree
 from adlib.base.source import here
+from adlib.base.treedef import PyTreeDef
 from adlib.control.calls import (
     call,
     flatten_values,
@@ -260,6 +261,11 @@ class custom_vjp:
         ``bwd(*nondiff, residuals, ct_out) -> tuple`` returns a cotangent for each argument,
         None standing for zero.
         """
+        if symbolic_zeros:
+            raise NotImplementedError(
+                f"defvjp(..., symbolic_zeros=True) is not offered.{here()}\n  Repair: leave it "
+                "out; cotangents that are zero then arrive as arrays of zeros."
+            )
         self.fwd = fwd
         self.bwd = bwd
 
@@ -359,8 +365,8 @@ def _argument_cotangents(
     leaves, structure = tree.flatten(ct, is_leaf=lambda x: x is None)
     if len(leaves) != len(avals) or (structure != subtree and None not in leaves):
         raise TypeError(
-            f"{who} returned for argument {i} a cotangent of structure {structure}, but the "
-            f"argument has {subtree}.{here()}"
+            f"{who} returned for argument {i} a cotangent of structure "
+            f"{PyTreeDef(structure)}, but the argument has {PyTreeDef(subtree)}.{here()}"
         )
     results = []
     for leaf, aval in zip(leaves, avals, strict=True):

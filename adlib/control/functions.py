@@ -87,8 +87,8 @@ def check_same_structure(what: str, names: Sequence[str], trees: Sequence[Any]) 
             raise TypeError(
                 f"{what} must have the same pytree structure: "
                 f"{names[0]} gives {PyTreeDef(trees[0])}, "
-                f"{name} gives {PyTreeDef(other)}.{here()}\n  Repair: return the same nesting of tuples, "
-                "lists and dicts from both."
+                f"{name} gives {PyTreeDef(other)}.{here()}\n"
+                "  Repair: return the same nesting of tuples, lists and dicts from both."
             )
 
 

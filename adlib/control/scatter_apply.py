@@ -24,9 +24,15 @@ _INT32 = np.dtype(np.int32)
 
 
 def scatter_apply(
-    operand: Any, scatter_indices: Any, func: Callable[[Any], Any],
-    dimension_numbers: ScatterDimensionNumbers, *, update_shape: Sequence[int] = (),
-    indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
+    operand: Any,
+    scatter_indices: Any,
+    func: Callable[[Any], Any],
+    dimension_numbers: ScatterDimensionNumbers,
+    *,
+    update_shape: Sequence[int] = (),
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
+    mode: Any = None,
 ) -> Any:
     """``operand`` with ``func`` applied to the elements of its windows at ``scatter_indices``.
 
@@ -51,8 +57,13 @@ def scatter_apply(
     blank = zeros(ShapedArray(x.aval.shape, _INT32))
     ones = broadcast_to(scalar(1, _INT32), tuple(update_shape))
     counts = scatter_add(
-        blank, indices, ones, dimension_numbers, indices_are_sorted=indices_are_sorted,
-        unique_indices=unique_indices, mode=mode,
+        blank,
+        indices,
+        ones,
+        dimension_numbers,
+        indices_are_sorted=indices_are_sorted,
+        unique_indices=unique_indices,
+        mode=mode,
     )
     if type(counts) is ArrayImpl:
         return _apply_in_rounds(x, to_numpy(counts), func)

@@ -171,7 +171,7 @@ class ArrayImpl(Array):
         return int(to_numpy(self))
 
     def __format__(self, spec: str) -> str:
-        if not self.aval.shape:
+        if not self.aval.shape and not isinstance(self.aval.dtype, dtypes.ExtendedDType):
             return format(to_numpy(self)[()], spec)
         return format(str(self), spec)
 
@@ -295,12 +295,10 @@ def from_numpy(value: np.ndarray[Any, Any] | np.generic, copy: bool = True) -> A
     if value.dtype.kind not in "biufc":
         dtypes.as_dtype(value.dtype)
     dtype = dtypes.canonicalize_dtype(value.dtype)
-    if dtype != value.dtype:
+    if dtype != value.dtype:  # narrowed, or of the other byte order
         value = value.astype(dtype)
     elif isinstance(value, np.ndarray) and copy:
         value = value.copy()
-    if not value.dtype.isnative:
-        value = value.astype(value.dtype.newbyteorder("="))
     return ArrayImpl(np.asarray(value), ShapedArray(value.shape, dtype))
 
 

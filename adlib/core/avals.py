@@ -114,6 +114,14 @@ class Zero:
     def __init__(self, aval: ShapedArray) -> None:
         self.aval = aval
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.aval.dtype
+
     @staticmethod
     def like(value: Any) -> Zero:
         """The zero tangent at ``value``."""

@@ -105,7 +105,7 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
             f"dtype {found} is not a numeric dtype: adlib arrays hold booleans, integers, "
             f"floats and complex numbers.{source.here()}"
         )
-    return found
+    return found if found.isnative else found.newbyteorder("=")
 
 
 _BY_NAME = {
@@ -260,7 +260,8 @@ def _promote(pairs: tuple[tuple[Any, bool], ...], x64: bool, strict: bool) -> tu
     if isinstance(found, str):
         # a weak value decides, over values of lower kinds: keep the widest weak dtype met
         kinds = [d for d, weak in pairs if weak and _weak_node(d) == found]
-        dtype = kinds[0] if len(set(kinds)) == 1 else max(kinds, key=lambda d: d.itemsize)
+        # (none is met where uint64 meets a signed integer, which only floats hold together)
+        dtype = max(kinds, key=lambda d: d.itemsize, default=_PYTHON_SCALARS[float])
         return canonicalize_dtype(dtype), True
     weak = all(weak for _, weak in pairs)
     return canonicalize_dtype(found), weak

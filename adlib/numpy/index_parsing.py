@@ -13,6 +13,7 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, ArrayImpl, as_value
 from adlib.core.trace import Tracer
+from adlib.ops.conversion import convert
 from adlib.ops.dynamic_slices import normalized, wrapped_indices
 from adlib.ops.reshaping import expand_dims
 from adlib.ops.stacking import stack
@@ -32,7 +33,6 @@ class Item(NamedTuple):
     kind: str
     axis: int | None
     value: Any
-
 
 
 def parse(x: Any, index: Any, wrap: bool = True) -> tuple[Any, list[Item]]:
@@ -67,9 +67,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _parse_simple(
-    shape: tuple[int, ...], entries: Sequence[Any], wrap: bool
-) -> list[Item] | None:
+def _parse_simple(shape: tuple[int, ...], entries: Sequence[Any], wrap: bool) -> list[Item] | None:
     """The parts of an index of Python ints and slices alone; None for anything else."""
     if len(entries) > len(shape):
         return None
@@ -80,8 +78,11 @@ def _parse_simple(
             if not n:
                 return None
             items.append(Item("int", axis, e + n if wrap and e < 0 else e))
-        elif type(e) is slice and type(e.start) in _PLAIN and type(e.stop) in _PLAIN and (
-            type(e.step) in _PLAIN
+        elif (
+            type(e) is slice
+            and type(e.start) in _PLAIN
+            and type(e.stop) in _PLAIN
+            and (type(e.step) in _PLAIN)
         ):
             items.append(Item("slice", axis, slice_bounds(e, shape[axis])))
         else:
@@ -150,8 +151,14 @@ def _from_protocol(e: Any) -> Any:
 def _array_of(sequence: Any) -> Any:
     if any(isinstance(v, Tracer) for v in sequence):
         return stack([as_value(v) for v in sequence])
-    return np.asarray([int(v) if isinstance(v, Array) and not v.aval.shape
-                       and dtypes.is_integer(v.aval.dtype) else v for v in sequence])
+    return np.asarray(
+        [
+            int(v)
+            if isinstance(v, Array) and not v.aval.shape and dtypes.is_integer(v.aval.dtype)
+            else v
+            for v in sequence
+        ]
+    )
 
 
 def _static_slice(e: slice, place: int) -> slice:
@@ -272,11 +279,18 @@ def _parse_entries(shape: tuple[int, ...], entries: Sequence[Any], wrap: bool) -
             if type(e) is int:
                 items.append(Item("int", axis, e + n if wrap and e < 0 else e))
             else:
-                items.append(Item("int", axis, normalized(e, n, wrap)))
+                items.append(Item("int", axis, normalized(strong(e), n, wrap)))
         else:
             items.append(Item("array", axis, _array_item(e, n, axis, wrap)))
         axis += 1
     return items
+
+
+def strong(index: Any) -> Any:
+    """A traced scalar without weak type; others as they are."""
+    if isinstance(index, Tracer) and index.aval.weak_type:
+        return convert(index, index.aval.dtype)
+    return index
 
 
 def _array_item(e: Any, size: int, axis: int, wrap: bool) -> Any:

@@ -87,8 +87,13 @@ class IndexUpdate:
         return f"IndexUpdate({self.array!r}, {self.index!r})"
 
     def get(
-        self, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
-        fill_value: Any = None, wrap_negative_indices: bool = True,
+        self,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        fill_value: Any = None,
+        wrap_negative_indices: bool = True,
     ) -> Any:
         """``x[index]``; with mode "fill", ``fill_value`` (by default NaN) out of bounds.
 
@@ -102,7 +107,12 @@ class IndexUpdate:
                 f"{np.shape(fill_value)}.{here()}"
             )
         return take_index(
-            self.array, self.index, mode, fill_value, indices_are_sorted, unique_indices,
+            self.array,
+            self.index,
+            mode,
+            fill_value,
+            indices_are_sorted,
+            unique_indices,
             wrap_negative_indices,
         )
 
@@ -159,8 +169,15 @@ class IndexUpdate:
 
 
 def update(
-    primitive: Primitive, combine: Primitive | None, x: Any, index: Any, values: Any, *,
-    mode: Any = None, indices_are_sorted: bool = False, unique_indices: bool = False,
+    primitive: Primitive,
+    combine: Primitive | None,
+    x: Any,
+    index: Any,
+    values: Any,
+    *,
+    mode: Any = None,
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
     wrap_negative_indices: bool = True,
 ) -> Any:
     """Apply a scatter primitive, with its update function, at a NumPy index."""
@@ -173,7 +190,11 @@ def update(
         values = reshape(values, layout.kept)
     once = layout.once
     params = scatter_params(
-        combine, x.aval.dtype, layout.numbers, mode, unique_indices or once,
+        combine,
+        x.aval.dtype,
+        layout.numbers,
+        mode,
+        unique_indices or once,
         indices_are_sorted or once,
     )
     out = primitive.bind(x, indices, values, **params)
@@ -221,9 +242,12 @@ def locate(x: Any, index: Any, wrap: bool) -> tuple[Any, Any, Layout]:
                 return x, *found
     x, items = parse(x, index, wrap)
     columns = [i.value for i in items if i.kind in ("int", "array")]
-    layout = _layout(x.aval.shape, tuple([
-        (i.kind, i.axis, i.value if i.kind == "slice" else np.shape(i.value)) for i in items
-    ]))
+    layout = _layout(
+        x.aval.shape,
+        tuple(
+            [(i.kind, i.axis, i.value if i.kind == "slice" else np.shape(i.value)) for i in items]
+        ),
+    )
     columns += layout.starts
     if "array" not in [i.kind for i in items] and not isinstance(x, ArrayImpl):
         # as recorded operations, which is how they are read best
@@ -282,8 +306,9 @@ def _layout(shape: tuple[int, ...], signature: tuple[tuple[str, int | None, Any]
     strided = [axis for axis, s in slices.items() if s[2] != 1]
     kept = [entry for entry in axes_of_result if entry[0] != "new"]
     sizes = [slices[axis][1] if kind == "slice" else common[axis] for kind, axis in kept]  # type: ignore[index]
-    window = [place for place, (kind, axis) in enumerate(kept)
-              if kind == "slice" and axis not in strided]
+    window = [
+        place for place, (kind, axis) in enumerate(kept) if kind == "slice" and axis not in strided
+    ]
     outer = [place for place in range(len(kept)) if place not in window]
     where = {kept[place]: k for k, place in enumerate(outer)}
     along = tuple([where["array", k] for k in range(len(common))]) if arrays else ()
@@ -297,21 +322,35 @@ def _layout(shape: tuple[int, ...], signature: tuple[tuple[str, int | None, Any]
             places.append(() if step == 1 else (where["slice", axis],))
     order = sorted(range(len(axes)), key=lambda k: axes[k])
     numbers = ScatterDimensionNumbers(
-        tuple(window), tuple(sorted([*axes[: len(pointing)], *strided])),
+        tuple(window),
+        tuple(sorted([*axes[: len(pointing)], *strided])),
         tuple([axes[k] for k in order]),
     )
     rest = iter(sizes)
     full = tuple([1 if kind == "new" else next(rest) for kind, _ in axes_of_result])
-    return Layout(full, tuple(sizes), numbers, tuple([sizes[p] for p in outer]), tuple(order),
-                  tuple(places), tuple(starts), not arrays)
+    return Layout(
+        full,
+        tuple(sizes),
+        numbers,
+        tuple([sizes[p] for p in outer]),
+        tuple(order),
+        tuple(places),
+        tuple(starts),
+        not arrays,
+    )
 
 
 # ---------------------------------------------------------------------- apply
 
 
 def apply_at(
-    x: Any, index: Any, func: Callable[[Any], Any], *, mode: Any = None,
-    indices_are_sorted: bool = False, unique_indices: bool = False,
+    x: Any,
+    index: Any,
+    func: Callable[[Any], Any],
+    *,
+    mode: Any = None,
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
     wrap_negative_indices: bool = True,
 ) -> Any:
     """``func`` applied to ``x[index]``, once for each time that an element occurs there."""
@@ -321,8 +360,15 @@ def apply_at(
         clip = GatherScatterMode.from_any(mode) is GatherScatterMode.CLIP
         old = take_index(x, index, "clip" if clip else None, wrap=wrap_negative_indices)
         return update(
-            scatter_p, None, x, index, func(old), mode=mode, unique_indices=True,
-            indices_are_sorted=indices_are_sorted, wrap_negative_indices=wrap_negative_indices,
+            scatter_p,
+            None,
+            x,
+            index,
+            func(old),
+            mode=mode,
+            unique_indices=True,
+            indices_are_sorted=indices_are_sorted,
+            wrap_negative_indices=wrap_negative_indices,
         )
     out = scatter_apply(
         expanded, indices, func, layout.numbers, update_shape=layout.kept, mode=mode

@@ -17,7 +17,7 @@ import numpy as np
 from adlib.base.source import here
 from adlib.core.array import Array, ArrayImpl, from_numpy, scalar
 from adlib.core.avals import ShapedArray
-from adlib.numpy.index_parsing import Item, parse
+from adlib.numpy.index_parsing import Item, parse, strong
 from adlib.ops.conversion import convert
 from adlib.ops.dynamic_slices import dynamic_slice_p, normalized, wrapped_indices
 from adlib.ops.filling import broadcast_shapes
@@ -88,7 +88,7 @@ def _take_along_first(x: Any, index: Any) -> Any:
     rank = len(index.aval.shape)
     params, zeros = _first_axis_params(shape, rank)
     if not rank:
-        start = normalized(index, shape[0])
+        start = normalized(strong(index), shape[0])
         dtype = start.aval.dtype
         others = zeros if dtype is _INT32 else [scalar(0, dtype)] * len(zeros)
         return squeeze_p.bind(dynamic_slice_p.bind(x, start, *others, **params), dimensions=(0,))
@@ -109,14 +109,23 @@ def _first_axis_params(shape: tuple[int, ...], rank: int) -> tuple[dict[str, Any
         return dict(slice_sizes=sizes), zeros
     numbers = GatherDimensionNumbers(tuple(range(rank, rank + len(shape) - 1)), (0,), (0,))
     return dict(
-        dimension_numbers=numbers, slice_sizes=sizes, mode=GatherScatterMode.PROMISE_IN_BOUNDS,
-        fill_value=None, unique_indices=False, indices_are_sorted=False,
+        dimension_numbers=numbers,
+        slice_sizes=sizes,
+        mode=GatherScatterMode.PROMISE_IN_BOUNDS,
+        fill_value=None,
+        unique_indices=False,
+        indices_are_sorted=False,
     ), zeros
 
 
 def take_index(
-    x: Any, index: Any, mode: Any = None, fill_value: Any = None,
-    indices_are_sorted: bool = False, unique_indices: bool = False, wrap: bool = True,
+    x: Any,
+    index: Any,
+    mode: Any = None,
+    fill_value: Any = None,
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
+    wrap: bool = True,
 ) -> Any:
     """``x[index]``, with a say in what happens out of bounds; see ``x.at[...].get``."""
     x, items = parse(x, index, wrap)
@@ -154,7 +163,8 @@ def static_plan(shape: tuple[int, ...], items: Sequence[Item]) -> StaticPlan:
     cut = None
     if any(starts) or limits != list(shape) or any(s != 1 for s in strides):
         cut = dict(
-            start_indices=tuple(starts), limit_indices=tuple(limits),
+            start_indices=tuple(starts),
+            limit_indices=tuple(limits),
             strides=None if all(s == 1 for s in strides) else tuple(strides),
         )
     kept = [i.kind for i in items if i.kind != "int"]
@@ -204,21 +214,30 @@ def _dynamic_take(x: Any, items: Sequence[Item]) -> Any:
 
 
 def _gather_take(
-    x: Any, items: Sequence[Item], mode: Any, fill_value: Any, indices_are_sorted: bool,
+    x: Any,
+    items: Sequence[Item],
+    mode: Any,
+    fill_value: Any,
+    indices_are_sorted: bool,
     unique_indices: bool,
 ) -> Any:
     # slices first: then every axis that has no index is taken as a whole
     slices = [i for i in items if i.kind == "slice"]
     x = _static_take(x, static_plan(x.aval.shape, slices))
     columns = [i.value for i in items if i.kind in ("int", "array")]
-    shape, numbers, new = _gather_layout(tuple([
-        (i.kind, i.axis, None if i.kind == "slice" else np.shape(i.value)) for i in items
-    ]))
+    shape, numbers, new = _gather_layout(
+        tuple([(i.kind, i.axis, None if i.kind == "slice" else np.shape(i.value)) for i in items])
+    )
     sizes = tuple([1 if d in numbers.start_index_map else n for d, n in enumerate(x.aval.shape)])
     single = not shape
     out = gather(
-        x, index_array(columns, shape, [range(len(shape))] * len(columns)), numbers, sizes,
-        mode=mode, fill_value=fill_value, indices_are_sorted=indices_are_sorted or single,
+        x,
+        index_array(columns, shape, [range(len(shape))] * len(columns)),
+        numbers,
+        sizes,
+        mode=mode,
+        fill_value=fill_value,
+        indices_are_sorted=indices_are_sorted or single,
         unique_indices=unique_indices or single,
     )
     return expand_dims(out, new) if new else out
@@ -226,7 +245,7 @@ def _gather_take(
 
 @functools.lru_cache(4096)
 def _gather_layout(
-    signature: tuple[tuple[str, int | None, Any], ...]
+    signature: tuple[tuple[str, int | None, Any], ...],
 ) -> tuple[tuple[int, ...], GatherDimensionNumbers, tuple[int, ...]]:
     """(shape of the index arrays together, dimension numbers, places of new axes)."""
     items = [Item(*part) for part in signature]
@@ -237,7 +256,8 @@ def _gather_layout(
     kept = [kind for kind in layout if kind != "new"]
     numbers = GatherDimensionNumbers(
         tuple([place for place, kind in enumerate(kept) if kind == "slice"]),
-        tuple(sorted(axes)), axes,  # type: ignore[type-var,arg-type]
+        tuple(sorted(axes)),
+        axes,  # type: ignore[type-var,arg-type]
     )
     return shape, numbers, _new_places(layout)
 
@@ -308,6 +328,7 @@ def result_layout(items: Sequence[Item], rank: int) -> list[tuple[str, int | Non
     after = items[pointing[-1] + 1 :] if together else items
     kept = ("slice", "new")
     return [
-        *[(i.kind, i.axis) for i in before if i.kind in kept], *inner,
+        *[(i.kind, i.axis) for i in before if i.kind in kept],
+        *inner,
         *[(i.kind, i.axis) for i in after if i.kind in kept],
     ]

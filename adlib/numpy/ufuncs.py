@@ -60,10 +60,24 @@ minimum = binary(
     "minimum", "min", "The smaller of ``x`` and ``y``, element by element; NaN where either is.",
     "jnp.minimum(jnp.arange(3), 1)", "Array([0, 1, 1], dtype=int32)",
 )
-square = unary(
-    "square", "square", "``x * x``, element by element.",
-    "jnp.square(jnp.arange(3))", "Array([0, 1, 4], dtype=int32)",
-)
+
+
+def _numbers(name: str, *xs: Any) -> list[Array]:
+    """Promoted arguments, with booleans counted as the integers 0 and 1."""
+    values = promote(name, *xs)
+    if values[0].aval.dtype.kind != "b":
+        return values
+    return [convert(v, dtypes.canonicalize_dtype(np.int64)) for v in values]
+
+
+def square(x: Any, /) -> Array:
+    """``x * x``, element by element.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.square(jnp.arange(3))
+    Array([0, 1, 4], dtype=int32)
+    """
+    return lax.square(_numbers("square", x)[0])
 
 
 def positive(x: Any, /) -> Array:
@@ -114,14 +128,16 @@ def power(x: Any, y: Any, /) -> Array:
     x, y = to_arrays("power", x, y)
     if dtypes.is_inexact(x.aval.dtype) and dtypes.is_integer(y.aval.dtype):
         # the exponent keeps its type: no derivative is wanted for it
-        dtype, weak = dtypes.promote(
+        dtype, _ = dtypes.promote(
             (x.aval.dtype, x.aval.weak_type), (y.aval.dtype, y.aval.weak_type)
         )
+        weak = x.aval.weak_type and y.aval.weak_type
         x, y = promote_ranks("power", [convert(x, dtype, weak), y])
         return lax.pow(x, y)
-    x, y = promote("power", x, y)
-    if x.aval.dtype.kind == "b":
-        x, y = (convert(v, dtypes.canonicalize_dtype(np.int64)) for v in (x, y))
+    weak = x.aval.weak_type and y.aval.weak_type
+    x, y = _numbers("power", x, y)
+    if dtypes.is_integer(x.aval.dtype):
+        x, y = (convert(v, v.aval.dtype, weak) for v in (x, y))
     return lax.pow(x, y)
 
 
@@ -154,8 +170,8 @@ def float_power(x: Any, y: Any, /) -> Array:
 
 
 def _zeros_and(x: Array) -> tuple[Array, Array]:
-    dtype = x.aval.dtype
-    return scalar(0, dtype), scalar(1, dtype)
+    dtype, weak = x.aval.dtype, x.aval.weak_type
+    return scalar(0, dtype, weak), scalar(1, dtype, weak)
 
 
 def floor_divide(x: Any, y: Any, /) -> Array:
@@ -165,11 +181,8 @@ def floor_divide(x: Any, y: Any, /) -> Array:
     >>> jnp.floor_divide(jnp.array([-3, 3]), 2)
     Array([-2,  1], dtype=int32)
     """
-    x, y = promote("floor_divide", x, y)
+    x, y = _numbers("floor_divide", x, y)
     kind = dtypes.kind(x.aval.dtype)
-    if kind == "b":
-        x, y = (convert(v, dtypes.canonicalize_dtype(np.int64)) for v in (x, y))
-        kind = "i"
     if kind == "u":
         return lax.div(x, y)
     if kind == "i":
@@ -205,14 +218,12 @@ def remainder(x: Any, y: Any, /) -> Array:
     >>> jnp.remainder(jnp.array([-3.0, 3.0]), 2.0)
     Array([1., 1.], dtype=float32)
     """
-    x, y = promote("remainder", x, y)
+    x, y = _numbers("remainder", x, y)
     kind = dtypes.kind(x.aval.dtype)
-    if kind == "b":
-        x, y = (convert(v, dtypes.canonicalize_dtype(np.int64)) for v in (x, y))
-    elif kind == "c":
+    if kind == "c":
         raise TypeError(f"remainder does not support complex values.{here()}")
     zero, one = _zeros_and(x)
-    if kind in "iub":
+    if kind in "iu":
         by_zero, y, ones = same_shape(lax.eq(y, zero), y, one)
         y = lax.select_n(by_zero, y, ones)
     rest = lax.rem(x, y)
@@ -234,7 +245,7 @@ def fmod(x: Any, y: Any, /) -> Array:
     >>> jnp.fmod(jnp.array([-3.0, 3.0]), 2.0)
     Array([-1.,  1.], dtype=float32)
     """
-    x, y = promote("fmod", x, y)
+    x, y = _numbers("fmod", x, y)
     if dtypes.is_integer(x.aval.dtype):
         zero, one = _zeros_and(x)
         by_zero, y, ones = same_shape(lax.eq(y, zero), y, one)
@@ -249,7 +260,7 @@ def divmod(x: Any, y: Any, /) -> tuple[Array, Array]:
     >>> jnp.divmod(jnp.array([7, -7]), 2)
     (Array([ 3, -4], dtype=int32), Array([1, 1], dtype=int32))
     """
-    x, y = promote("divmod", x, y)
+    x, y = _numbers("divmod", x, y)
     if dtypes.is_float(x.aval.dtype):
         return _float_divmod(x, y)
     return floor_divide(x, y), remainder(x, y)
@@ -319,7 +330,9 @@ def rint(x: Any, /) -> Array:
     >>> jnp.rint(jnp.array([0.5, 1.5, 2.6]))
     Array([0., 2., 3.], dtype=float32)
     """
-    (x,) = promote_inexact("rint", x)
+    x = to_array(x, "rint")
+    if not dtypes.is_inexact(x.aval.dtype):
+        return convert(x, dtypes.canonicalize_dtype(np.float64))
     return _round_even(x)
 
 
@@ -343,6 +356,8 @@ def round(a: Any, decimals: int = 0, out: None = None) -> Array:
     _no_out("round", out)
     x = to_array(a, "round")
     dtype = x.aval.dtype
+    if dtype.kind == "b":
+        raise ValueError(f"round does not round booleans.{here()}")
     if dtype.kind in "iub":
         if decimals >= 0:
             return x
@@ -461,6 +476,8 @@ def signbit(x: Any, /) -> Array:
     if dtypes.is_float(dtype):
         signed = np.dtype(f"int{8 * dtype.itemsize}")
         x = lax.bitcast_convert_type(x, signed)
+    elif dtype.kind == "c":
+        raise ValueError(f"signbit does not support complex values.{here()}")
     elif dtype.kind in "ub":
         return lax.full_like(x, False, dtype=np.dtype(bool))
     return lax.lt(x, scalar(0, x.aval.dtype))
@@ -487,7 +504,10 @@ def heaviside(x1: Any, x2: Any, /) -> Array:
     >>> jnp.heaviside(jnp.array([-1.0, 0.0, 2.0]), 0.5)
     Array([0. , 0.5, 1. ], dtype=float32)
     """
+    weak = to_array(x1, "heaviside").aval.weak_type
     x, y = promote_inexact("heaviside", x1, x2)
+    weak = weak and x.aval.weak_type
+    x, y = convert(x, x.aval.dtype, weak), convert(y, y.aval.dtype, weak)
     zero, one = _zeros_and(x)
     x, y, zeros, ones = same_shape(x, y, zero, one)
     middle = lax.select_n(lax.ne(x, x), y, x)

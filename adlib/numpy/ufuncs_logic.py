@@ -13,6 +13,7 @@ from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.numpy.makers import binary, logical, ordering, truth, unary
 from adlib.numpy.promotion import (
+    broadcast_array,
     convert,
     promote,
     promote_inexact,
@@ -125,10 +126,26 @@ bitwise_not = unary(
     "jnp.bitwise_not(jnp.array([6]))", "Array([-7], dtype=int32)",
 )
 invert = bitwise_invert = bitwise_not
-left_shift = binary(
-    "left_shift", "shift_left", "Bits moved up by ``y`` places, zeros moving in.",
-    "jnp.left_shift(jnp.array([1]), 3)", "Array([8], dtype=int32)",
-)
+
+
+def _integers_of(name: str, x: Any, y: Any) -> list[Array]:
+    """Promoted arguments, with booleans counted as the integers 0 and 1."""
+    values = promote(name, x, y)
+    if values[0].aval.dtype.kind != "b":
+        return values
+    return [convert(v, dtypes.canonicalize_dtype(np.int64)) for v in values]
+
+
+def left_shift(x1: Any, x2: Any, /) -> Array:
+    """Bits moved up by ``x2`` places, zeros moving in.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.left_shift(jnp.array([1]), 3)
+    Array([8], dtype=int32)
+    """
+    return lax.shift_left(*_integers_of("left_shift", x1, x2))
+
+
 bitwise_left_shift = left_shift
 
 
@@ -139,7 +156,7 @@ def right_shift(x1: Any, x2: Any, /) -> Array:
     >>> jnp.right_shift(jnp.array([8, -8]), 1)
     Array([ 4, -4], dtype=int32)
     """
-    x, y = promote("right_shift", x1, x2)
+    x, y = _integers_of("right_shift", x1, x2)
     if x.aval.dtype.kind == "u":
         return lax.shift_right_logical(x, y)
     return lax.shift_right_arithmetic(x, y)
@@ -298,8 +315,9 @@ def isreal(x: Any) -> Array:
     """
     x = to_array(x, "isreal")
     if x.aval.dtype.kind == "c":
-        return lax.eq(lax.imag(x), scalar(0, dtypes.real_of(x.aval.dtype)))
-    return lax.full_like(x, True, dtype=np.dtype(bool))
+        return lax.eq(lax.imag(x), scalar(0, dtypes.real_of(x.aval.dtype), x.aval.weak_type))
+    yes = scalar(True, np.dtype(bool), x.aval.weak_type)
+    return broadcast_array(yes, x.aval.shape)
 
 
 def iscomplex(x: Any) -> Array:

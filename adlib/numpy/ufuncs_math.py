@@ -13,7 +13,7 @@ from adlib.base.source import here
 from adlib.control.custom_jvp import custom_jvp
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
-from adlib.numpy.makers import UNARY_FLOAT, finish, float_binary, float_unary
+from adlib.numpy.makers import UNARY_FLOAT, finish, float_binary, float_unary, promote_float
 from adlib.numpy.promotion import (
     broadcast_array,
     convert,
@@ -214,10 +214,23 @@ arctanh = float_unary(
     "arctanh", "atanh", "Number whose hyperbolic tangent is ``x``; NaN outside of [-1, 1].",
     "jnp.arctanh(jnp.array([0.0, 0.5])).round(3)", "Array([0.   , 0.549], dtype=float32)",
 )
-arctan2 = float_binary(
-    "arctan2", "atan2", "Angle of the point with coordinates ``(y, x)`` given in that order.",
-    "jnp.arctan2(jnp.array([1.0]), -1.0).round(3)", "Array([2.356], dtype=float32)",
-)
+
+
+def arctan2(x1: Any, x2: Any, /) -> Array:
+    """Angle of the point whose coordinates are given as ``(y, x)``, in that order.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.arctan2(jnp.array([1.0]), -1.0).round(3)
+    Array([2.356], dtype=float32)
+    """
+    y, x = promote_float("arctan2", x1, x2)
+    if x.aval.dtype.kind != "c":
+        return lax.atan2(y, x)
+    i = scalar(1j, x.aval.dtype, x.aval.weak_type)
+    length = lax.sqrt(lax.add(lax.mul(x, x), lax.mul(y, y)))
+    return lax.neg(lax.mul(i, lax.log(lax.div(lax.add(x, lax.mul(i, y)), length))))
+
+
 asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
 asinh, acosh, atanh = arcsinh, arccosh, arctanh
 
@@ -244,17 +257,19 @@ radians, degrees = deg2rad, rad2deg
 def hypot(x1: Any, x2: Any, /) -> Array:
     """``sqrt(x1**2 + x2**2)`` without overflow of the squares.
 
-    Raises TypeError for complex numbers.
+    Raises ValueError for complex numbers.
 
     >>> import adlib.numpy as jnp
     >>> jnp.hypot(jnp.array([3.0]), 4.0)
     Array([5.], dtype=float32)
     """
+    weak = all([v.aval.weak_type for v in to_arrays("hypot", x1, x2)])
     x, y = same_shape(*promote_inexact("hypot", x1, x2))
     dtype = x.aval.dtype
+    x, y = convert(x, dtype, weak), convert(y, dtype, weak)
     if dtype.kind == "c":
-        raise TypeError(f"jnp.hypot is not well defined for complex-valued inputs.{here()}")
-    infinity = scalar(math.inf, dtype)
+        raise ValueError(f"jnp.hypot is not well defined for complex-valued inputs.{here()}")
+    infinity = scalar(math.inf, dtype, x.aval.weak_type)
     x, y = lax.abs(x), lax.abs(y)
     infinite = lax.bitwise_or(lax.eq(x, infinity), lax.eq(y, infinity))
     larger, smaller = lax.max(x, y), lax.min(x, y)
@@ -262,7 +277,8 @@ def hypot(x1: Any, x2: Any, /) -> Array:
     # the divisor is kept from zero, and so its derivative from NaN
     divisor = lax.select_n(at_origin, larger, lax.full_like(larger, 1))
     ratio = lax.div(smaller, divisor)
-    length = lax.mul(larger, lax.sqrt(lax.add(scalar(1, dtype), lax.square(ratio))))
+    one = scalar(1, dtype, x.aval.weak_type)
+    length = lax.mul(larger, lax.sqrt(lax.add(one, lax.square(ratio))))
     length = lax.select_n(at_origin, length, larger)
     return lax.select_n(infinite, length, lax.full_like(length, math.inf))
 
@@ -323,6 +339,8 @@ def i0(x: Any, /) -> Array:
     Array([1.   , 1.266], dtype=float32)
     """
     (x,) = promote_inexact("i0", x)
+    if x.aval.dtype.kind == "c":
+        raise ValueError(f"jnp.i0 does not support complex-valued inputs.{here()}")
     return _i0(x)
 
 

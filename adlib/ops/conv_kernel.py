@@ -122,10 +122,12 @@ def _result_sizes(
         rhs_dilation,
         strict=True,
     )
-    return tuple([
-        output_size(dilated(n, ld) + lo + hi, dilated(k, rd), s)
-        for n, k, s, (lo, hi), ld, rd in sizes
-    ])
+    return tuple(
+        [
+            output_size(dilated(n, ld) + lo + hi, dilated(k, rd), s)
+            for n, k, s, (lo, hi), ld, rd in sizes
+        ]
+    )
 
 
 def _is_correlation(x: Any, w: Any, *geometry: Any) -> bool:
@@ -146,19 +148,32 @@ def _by_position(xp: Any, x: Any, w: Any, strides: Sizes, rhs_dilation: Sizes) -
     summed = sorted(range(1, rank + 2), key=lambda axis: -x.strides[axis])
     batch_last = x.strides[0] < x.strides[summed[-1]]
     order = (*summed, 0) if batch_last else (0, *summed)
-    matrix = w.transpose((*[axis - 1 for axis in summed], rank + 1)).reshape((-1, outputs))
-    out = xp.empty((1, x.shape[0], *counts, outputs), x.dtype)
-    for position in np.ndindex(*counts):
-        window = x[(slice(None), *[
-            slice(p * s, p * s + dilated(k, d), d)
-            for p, s, k, d in zip(position, strides, kernel, rhs_dilation, strict=True)
-        ])]
-        rows = window.transpose(order)
-        if batch_last:
-            rows = rows.reshape((-1, x.shape[0])).T
-        else:
-            rows = rows.reshape((x.shape[0], -1))
-        out[(0, slice(None), *position)] = xp.dot(rows, matrix)
+    matrix = w.transpose((*[axis - 1 for axis in summed], rank + 1))
+    out = xp.zeros((1, x.shape[0], *counts, outputs), x.dtype)
+    places = [
+        (
+            slice(None),
+            *[
+                slice(p * s, p * s + dilated(k, d), d)
+                for p, s, k, d in zip(position, strides, kernel, rhs_dilation, strict=True)
+            ],
+        )
+        for position in np.ndindex(*counts)
+    ]
+    # the sum in pieces that stay in the cache while all positions use them
+    size = x[places[0]].size // max(1, matrix.shape[0])
+    step = max(1, _PIECE // max(1, size))
+    lead = order.index(summed[0])
+    for start in range(0, matrix.shape[0], step):
+        piece = (*[slice(None)] * lead, slice(start, start + step))
+        right = matrix[start : start + step].reshape((-1, outputs))
+        for position, place in zip(np.ndindex(*counts), places, strict=True):
+            rows = x[place].transpose(order)[piece]
+            if batch_last:
+                rows = rows.reshape((-1, x.shape[0])).T
+            else:
+                rows = rows.reshape((x.shape[0], -1))
+            out[(0, slice(None), *position)] += xp.dot(rows, right)
     return out
 
 

@@ -51,12 +51,13 @@ def normalized(index: Any, size: int, wrap: bool = True) -> Any:
         value = int(index._value)
         return scalar(value + size if wrap and value < 0 else value, _wide(index.aval.dtype))
     index = _integer_scalar(index)
-    index = convert(index, _wide(index.aval.dtype))
-    if not wrap or index.aval.dtype.kind == "u":
+    dtype = _wide(index.aval.dtype)
+    if dtype != index.aval.dtype:
+        index = convert(index, dtype)
+    if not wrap or dtype.kind == "u":
         return index
-    return select_n(
-        lt(index, scalar(0, index.aval.dtype)), index, add(index, scalar(size, index.aval.dtype))
-    )
+    below = lt(index, scalar(0, dtype))
+    return select_n(below, index, add(convert(index, dtype), scalar(size, dtype)))
 
 
 def _wide(dtype: Any) -> Any:
@@ -93,11 +94,14 @@ def _starts(name: str, x: Any, start_indices: Any, wrap: Any) -> list[Any]:
             f"array of shape {x.aval.shape}.{here()}"
         )
     wraps = [wrap] * rank if isinstance(wrap, bool) else wrap
-    starts = [normalized(i, n, w)
-              for i, n, w in zip(start_indices, x.aval.shape, wraps, strict=True)]
+    starts = [
+        normalized(i, n, w) for i, n, w in zip(start_indices, x.aval.shape, wraps, strict=True)
+    ]
     if len({s.aval.dtype for s in starts}) > 1:
-        starts = [convert(s, _INT64 if any(s.aval.dtype.itemsize == 8 for s in starts) else _INT32)
-                  for s in starts]
+        starts = [
+            convert(s, _INT64 if any(s.aval.dtype.itemsize == 8 for s in starts) else _INT32)
+            for s in starts
+        ]
     return starts
 
 
@@ -178,12 +182,14 @@ def _as_indices(
     """
     batched = any(d is not None for d in dims)
     named = [
-        k for k, (s, d) in enumerate(zip(starts, dims, strict=True))
+        k
+        for k, (s, d) in enumerate(zip(starts, dims, strict=True))
         if d is not None or type(s) is not ArrayImpl or int(s._value) != 0
     ]
     shape = (axis.size, 1) if batched else (1,)
     columns = [
-        expand_dims(starts[k], (1,)) if dims[k] is not None
+        expand_dims(starts[k], (1,))
+        if dims[k] is not None
         else broadcast_in_dim(starts[k], shape, ())
         for k in named
     ]
@@ -209,8 +215,15 @@ def _dynamic_slice_batch(
     numbers = GatherDimensionNumbers(
         tuple(range(1, x.aval.ndim)), (), tuple([k + 1 for k in named]), (0,), (0,)
     )
-    out = gather(x, indices, numbers, (1, *slice_sizes), mode=CLIP, unique_indices=True,
-                 indices_are_sorted=True)
+    out = gather(
+        x,
+        indices,
+        numbers,
+        (1, *slice_sizes),
+        mode=CLIP,
+        unique_indices=True,
+        indices_are_sorted=True,
+    )
     return out, 0
 
 
@@ -235,7 +248,10 @@ dynamic_slice_p = define_primitive(
 
 
 def dynamic_slice(
-    operand: Any, start_indices: Any, slice_sizes: Sequence[int], *,
+    operand: Any,
+    start_indices: Any,
+    slice_sizes: Sequence[int],
+    *,
     allow_negative_indices: Any = True,
 ) -> Any:
     """A block of fixed size from a place that may be computed.
@@ -315,8 +331,9 @@ def _update_batch(axis: Any, args: Sequence[Any], dims: Sequence[Any]) -> tuple[
     numbers = ScatterDimensionNumbers(
         tuple(range(1, x.aval.ndim)), (), tuple([k + 1 for k in named]), (0,), (0,)
     )
-    return scatter(x, indices, update, numbers, mode=CLIP, unique_indices=True,
-                   indices_are_sorted=True), 0
+    return scatter(
+        x, indices, update, numbers, mode=CLIP, unique_indices=True, indices_are_sorted=True
+    ), 0
 
 
 dynamic_update_slice_p = define_primitive(
@@ -329,8 +346,10 @@ dynamic_update_slice_p = define_primitive(
     samples=lambda: [
         Sample((normal(3, 4), normal(2, 1), _index(1), _index(2))),
         Sample((normal(4), normal(2), _index(9)), name="clamped"),
-        Sample((normal(4, dtype=np.complex64), normal(1, dtype=np.complex64), _index(1)),
-               name="complex"),
+        Sample(
+            (normal(4, dtype=np.complex64), normal(1, dtype=np.complex64), _index(1)),
+            name="complex",
+        ),
         Sample((normal(4, dtype=np.int32), normal(2, dtype=np.int32), _index(-1)), name="int"),
     ],
 )
@@ -359,7 +378,11 @@ def dynamic_update_slice(
 
 
 def dynamic_slice_in_dim(
-    operand: Any, start_index: Any, slice_size: int, axis: int = 0, *,
+    operand: Any,
+    start_index: Any,
+    slice_size: int,
+    axis: int = 0,
+    *,
     allow_negative_indices: bool = True,
 ) -> Any:
     """``operand[start : start + size]`` along one axis; see ``dynamic_slice``."""
@@ -373,7 +396,11 @@ def dynamic_slice_in_dim(
 
 
 def dynamic_index_in_dim(
-    operand: Any, index: Any, axis: int = 0, keepdims: bool = True, *,
+    operand: Any,
+    index: Any,
+    axis: int = 0,
+    keepdims: bool = True,
+    *,
     allow_negative_indices: bool = True,
 ) -> Any:
     """``operand[index]`` along one axis, which stays with size 1 where ``keepdims``."""
@@ -440,6 +467,4 @@ def wrapped_indices(indices: Any, size: int) -> Any:
     dtype = indices.aval.dtype
     if dtype.kind == "u":
         return indices
-    return select_n(
-        lt(indices, scalar(0, dtype)), indices, add(indices, scalar(size, dtype))
-    )
+    return select_n(lt(indices, scalar(0, dtype)), indices, add(indices, scalar(size, dtype)))

@@ -52,8 +52,9 @@ iota_p = define_primitive(
     kernel=_iota_kernel,
     samples=lambda: [
         Sample((), dict(dtype=np.dtype(np.int32), shape=(4,), dimension=0, sharding=None)),
-        Sample((), dict(dtype=np.dtype(np.float32), shape=(2, 3), dimension=1, sharding=None),
-               "float"),
+        Sample(
+            (), dict(dtype=np.dtype(np.float32), shape=(2, 3), dimension=1, sharding=None), "float"
+        ),
         Sample((), dict(dtype=dtypes.bfloat16, shape=(2, 3), dimension=0, sharding=None), "bf16"),
     ],
 )
@@ -68,15 +69,16 @@ def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int) -> Any:
            [0, 1, 2]], dtype=int32)
     """
     return iota_p.bind(
-        dtype=dtypes.canonicalize_dtype(dtype), shape=tuple([operator.index(n) for n in shape]),
-        dimension=operator.index(dimension), sharding=None,
+        dtype=dtypes.canonicalize_dtype(dtype),
+        shape=tuple([operator.index(n) for n in shape]),
+        dimension=operator.index(dimension),
+        sharding=None,
     )
 
 
 def iota(dtype: Any, size: int) -> Any:
     """``0, 1, …, size - 1`` in ``dtype``."""
     return broadcasted_iota(dtype, (size,), 0)
-
 
 
 # ------------------------------------------------------------------ constants
@@ -99,7 +101,7 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     shape = tuple([operator.index(n) for n in shape])
     if dtype is not None and dtypes.scalar_type(fill_value) is not None:
         # converted exactly: not by way of the default dtype of Python numbers
-        value = scalar(fill_value, dtypes.canonicalize_dtype(dtype))
+        value: Array = scalar(fill_value, dtypes.canonicalize_dtype(dtype))
     else:
         (value,) = operands("full", fill_value)
         if value.aval.shape:
@@ -159,16 +161,16 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     >>> lax.broadcast_shapes((2, 1), (3,))
     (2, 3)
     """
-    shapes = tuple(map(tuple, shapes))
-    if len(set(shapes)) == 1:
-        return shapes[0]
-    rank = max(map(len, shapes), default=0)
+    given = [tuple(s) for s in shapes]
+    if len(set(given)) == 1:
+        return given[0]
+    rank = max(map(len, given), default=0)
     result = []
-    for sizes in zip(*[(1,) * (rank - len(s)) + s for s in shapes], strict=True):
+    for sizes in zip(*[(1,) * (rank - len(s)) + s for s in given], strict=True):
         wide = {n for n in sizes if n != 1}
         if len(wide) > 1:
             raise ValueError(
-                f"Incompatible shapes for broadcasting: {', '.join(map(str, shapes))}.{here()}\n"
+                f"Incompatible shapes for broadcasting: {', '.join(map(str, given))}.{here()}\n"
                 "  Shapes are aligned at their ends; two sizes fit if they are equal or one of "
                 "them is 1."
             )

@@ -49,6 +49,8 @@ class GatherScatterMode(enum.Enum):
     def __str__(self) -> str:
         return f"GatherScatterMode.{self.name}"
 
+    __repr__ = __str__
+
 
 _MODES = {
     "clip": GatherScatterMode.CLIP,
@@ -113,7 +115,10 @@ def tuples(numbers: Any) -> Any:
 
 
 def check_numbers(
-    name: str, x: ShapedArray, indices: ShapedArray, numbers: GatherDimensionNumbers,
+    name: str,
+    x: ShapedArray,
+    indices: ShapedArray,
+    numbers: GatherDimensionNumbers,
     slice_sizes: tuple[int, ...],
 ) -> None:
     """Raise TypeError where dimension numbers fit neither each other nor the shapes."""
@@ -145,7 +150,9 @@ def check_numbers(
     ):
         fail("batched axes of operand and indices must pair up, with equal sizes")
     for axes, rank in (
-        (index_map, x.ndim), ((*collapsed, *batching), x.ndim), (index_batching, indices.ndim - 1),
+        (index_map, x.ndim),
+        ((*collapsed, *batching), x.ndim),
+        (index_batching, indices.ndim - 1),
         (offset, len(offset) + indices.ndim - 1),
     ):
         if len(set(axes)) != len(axes) or any(not 0 <= a < rank for a in axes):
@@ -190,16 +197,20 @@ class Plan:
     """
 
     def __init__(
-        self, shape: tuple[int, ...], indices_shape: tuple[int, ...],
-        numbers: GatherDimensionNumbers, slice_sizes: tuple[int, ...],
+        self,
+        shape: tuple[int, ...],
+        indices_shape: tuple[int, ...],
+        numbers: GatherDimensionNumbers,
+        slice_sizes: tuple[int, ...],
     ) -> None:
         index_map = numbers.start_index_map
         batching = dict(
             zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True)
         )
         self.operand_shape, self.slice_sizes, self.index_map = shape, slice_sizes, index_map
-        addressed = [d for d, n in enumerate(shape)
-                     if d in index_map or d in batching or slice_sizes[d] != n]
+        addressed = [
+            d for d, n in enumerate(shape) if d in index_map or d in batching or slice_sizes[d] != n
+        ]
         # axes of size 1 that windows leave out, although no index addresses them, come last
         kept = _kept(len(shape), numbers)
         others = [d for d in kept if d not in addressed]
@@ -217,13 +228,13 @@ class Plan:
         canonical = {d: len(self.outer) + i for i, d in enumerate([*wide, *others])}
         outer, inner = iter(range(len(self.outer))), iter(kept)
         offset = set(numbers.offset_dims)
-        places = [canonical.get(next(inner)) if i in offset else next(outer)
-                  for i in range(len(self.shape))]
+        places = [
+            canonical.get(next(inner)) if i in offset else next(outer)
+            for i in range(len(self.shape))
+        ]
         self.moved = tuple([p for p in places if p is not None])
         self.squeezed = tuple([n for n, p in zip(self.shape, places, strict=True) if p is not None])
-        self.mask_shape = tuple([
-            1 if i in offset else n for i, n in enumerate(self.shape)
-        ])
+        self.mask_shape = tuple([1 if i in offset else n for i, n in enumerate(self.shape)])
         self.limits = [shape[d] - slice_sizes[d] for d in index_map]
         self.strides = _row_strides(self.rows, addressed)
         self.fixed = self._fixed_addresses(addressed, wide, batching)

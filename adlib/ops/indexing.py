@@ -12,7 +12,7 @@ import numpy as np
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add_p
 from adlib.ops.index_plan import (
     GatherDimensionNumbers,
@@ -58,16 +58,25 @@ def default_fill(dtype: Any) -> Any:
 
 
 def _gather_shape(
-    x: ShapedArray, indices: ShapedArray, *, dimension_numbers: GatherDimensionNumbers,
-    slice_sizes: tuple[int, ...], **_: Any,
+    x: ShapedArray,
+    indices: ShapedArray,
+    *,
+    dimension_numbers: GatherDimensionNumbers,
+    slice_sizes: tuple[int, ...],
+    **_: Any,
 ) -> ShapedArray:
     check_numbers("gather", x, indices, dimension_numbers, slice_sizes)
     return x.update(shape=windows_shape(indices.shape, dimension_numbers, slice_sizes))
 
 
 def _gather_kernel(
-    xp: Any, dimension_numbers: GatherDimensionNumbers, slice_sizes: tuple[int, ...],
-    mode: GatherScatterMode, fill_value: Any, unique_indices: bool, indices_are_sorted: bool,
+    xp: Any,
+    dimension_numbers: GatherDimensionNumbers,
+    slice_sizes: tuple[int, ...],
+    mode: GatherScatterMode,
+    fill_value: Any,
+    unique_indices: bool,
+    indices_are_sorted: bool,
 ) -> Callable[..., Any]:
     plans: dict[Any, Any] = {}
     fill = mode is FILL
@@ -132,19 +141,36 @@ def _gather_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) 
 
 
 def _gather_transpose(
-    ct: Any, x: Any, indices: Any, *, dimension_numbers: GatherDimensionNumbers,
-    mode: GatherScatterMode, unique_indices: bool, indices_are_sorted: bool, **_: Any,
+    ct: Any,
+    x: Any,
+    indices: Any,
+    *,
+    dimension_numbers: GatherDimensionNumbers,
+    mode: GatherScatterMode,
+    unique_indices: bool,
+    indices_are_sorted: bool,
+    **_: Any,
 ) -> tuple[Any, None]:
     out = scatter_add(
-        zeros(x.aval.strip_weak_type()), indices, ct, as_scatter(dimension_numbers),
-        indices_are_sorted=indices_are_sorted, unique_indices=unique_indices, mode=mode,
+        zeros(x.aval.strip_weak_type()),
+        indices,
+        ct,
+        as_scatter(dimension_numbers),
+        indices_are_sorted=indices_are_sorted,
+        unique_indices=unique_indices,
+        mode=mode,
     )
     return out, None
 
 
 def _gather_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *,
-    dimension_numbers: GatherDimensionNumbers, slice_sizes: tuple[int, ...], **params: Any,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    dimension_numbers: GatherDimensionNumbers,
+    slice_sizes: tuple[int, ...],
+    **params: Any,
 ) -> tuple[Any, int]:
     (x, indices), (d, i) = args, dims
     if d is not None:
@@ -165,32 +191,61 @@ def _gather_samples() -> list[Sample]:
     for name, (shape, indices, numbers, sizes) in sample_numbers().items():
         for mode in (CLIP, FILL) if "outside" in name else (PROMISE,):
             params = dict(
-                dimension_numbers=numbers, slice_sizes=sizes, mode=mode, fill_value=None,
-                unique_indices=False, indices_are_sorted=False,
+                dimension_numbers=numbers,
+                slice_sizes=sizes,
+                mode=mode,
+                fill_value=None,
+                unique_indices=False,
+                indices_are_sorted=False,
             )
             if mode is FILL:
                 params["fill_value"] = 2.5
-            samples.append(Sample((normal(*shape), np.asarray(indices, np.int32)), params,
-                                  f"{name}-{mode.name}"))
+            samples.append(
+                Sample(
+                    (normal(*shape), np.asarray(indices, np.int32)), params, f"{name}-{mode.name}"
+                )
+            )
     shape, indices, numbers, sizes = sample_numbers()["rows"]
-    params = dict(dimension_numbers=numbers, slice_sizes=sizes, mode=CLIP, fill_value=None,
-                  unique_indices=False, indices_are_sorted=False)
+    params = dict(
+        dimension_numbers=numbers,
+        slice_sizes=sizes,
+        mode=CLIP,
+        fill_value=None,
+        unique_indices=False,
+        indices_are_sorted=False,
+    )
     for dtype in (np.complex64, np.int32, bool):
-        samples.append(Sample((normal(*shape, dtype=dtype), np.asarray(indices, np.int32)), params,
-                              np.dtype(dtype).name))
+        samples.append(
+            Sample(
+                (normal(*shape, dtype=dtype), np.asarray(indices, np.int32)),
+                params,
+                np.dtype(dtype).name,
+            )
+        )
     return samples
 
 
 gather_p = define_primitive(
-    "gather", shape=_gather_shape, kernel=_gather_kernel, jvp=_gather_jvp,
-    transpose=_gather_transpose, batch=_gather_batch, samples=_gather_samples,
+    "gather",
+    shape=_gather_shape,
+    kernel=_gather_kernel,
+    jvp=_gather_jvp,
+    transpose=_gather_transpose,
+    batch=_gather_batch,
+    samples=_gather_samples,
 )
 
 
 def gather(
-    operand: Any, start_indices: Any, dimension_numbers: GatherDimensionNumbers,
-    slice_sizes: Sequence[int], *, unique_indices: bool = False, indices_are_sorted: bool = False,
-    mode: Any = None, fill_value: Any = None,
+    operand: Any,
+    start_indices: Any,
+    dimension_numbers: GatherDimensionNumbers,
+    slice_sizes: Sequence[int],
+    *,
+    unique_indices: bool = False,
+    indices_are_sorted: bool = False,
+    mode: Any = None,
+    fill_value: Any = None,
 ) -> Any:
     """Windows of ``operand`` that start at ``start_indices`` (XLA's Gather).
 
@@ -223,9 +278,13 @@ def gather(
     else:
         fill_value = _static_fill(fill_value)
     return gather_p.bind(
-        x, indices, dimension_numbers=tuples(dimension_numbers),
-        slice_sizes=tuple([operator.index(n) for n in slice_sizes]), mode=mode,
-        fill_value=fill_value, unique_indices=bool(unique_indices),
+        x,
+        indices,
+        dimension_numbers=tuples(dimension_numbers),
+        slice_sizes=tuple([operator.index(n) for n in slice_sizes]),
+        mode=mode,
+        fill_value=fill_value,
+        unique_indices=bool(unique_indices),
         indices_are_sorted=bool(indices_are_sorted),
     )
 
@@ -261,34 +320,59 @@ def _add_window(xp: Any, window: Any, new: Any) -> None:
 def _scatter_add_transpose(
     ct: Any, x: Any, indices: Any, updates: Any, **params: Any
 ) -> tuple[Any, None, Any]:
-    given = gathered_updates(ct, indices, updates.aval.shape, **params) if is_undefined_primal(
-        updates) else None
+    given = (
+        gathered_updates(ct, indices, updates.aval.shape, **params)
+        if is_undefined_primal(updates)
+        else None
+    )
     return ct if is_undefined_primal(x) else None, None, given
 
 
 def gathered_updates(
-    values: Any, indices: Any, shape: tuple[int, ...], *,
-    dimension_numbers: ScatterDimensionNumbers, mode: GatherScatterMode, unique_indices: bool,
-    indices_are_sorted: bool, dropped: int = 0, **_: Any,
+    values: Any,
+    indices: Any,
+    shape: tuple[int, ...],
+    *,
+    dimension_numbers: ScatterDimensionNumbers,
+    mode: GatherScatterMode,
+    unique_indices: bool,
+    indices_are_sorted: bool,
+    dropped: int = 0,
+    **_: Any,
 ) -> Any:
     """The windows that a scatter writes, read from ``values``; ``dropped`` for those it drops."""
     return gather(
-        values, indices, dimension_numbers.as_gather,
-        window_sizes(values.aval.shape, shape, dimension_numbers), mode=mode, fill_value=dropped,
-        unique_indices=unique_indices, indices_are_sorted=indices_are_sorted,
+        values,
+        indices,
+        dimension_numbers.as_gather,
+        window_sizes(values.aval.shape, shape, dimension_numbers),
+        mode=mode,
+        fill_value=dropped,
+        unique_indices=unique_indices,
+        indices_are_sorted=indices_are_sorted,
     )
 
 
-scatter_add_p = define_scatter(
-    "scatter-add", add_p, _add_rows, _add_window, (np.complex64, np.int32),
+scatter_add_p: Primitive = define_scatter(
+    "scatter-add",
+    add_p,
+    _add_rows,
+    _add_window,
+    (np.complex64, np.int32),
     jvp=functools.partial(linear_scatter_jvp, lambda: scatter_add_p),
     transpose=_scatter_add_transpose,
 )
 
 
 def scatter_add(
-    operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers,
-    *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
+    operand: Any,
+    scatter_indices: Any,
+    updates: Any,
+    dimension_numbers: ScatterDimensionNumbers,
+    *,
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
+    mode: Any = None,
 ) -> Any:
     """``operand`` with ``updates`` added to its windows at ``scatter_indices`` (XLA's Scatter).
 
@@ -302,6 +386,14 @@ def scatter_add(
     Array([0., 5., 0.], dtype=float32)
     """
     return bind_scatter(
-        "scatter_add", scatter_add_p, add_p, operand, scatter_indices, updates, dimension_numbers,
-        unique_indices, indices_are_sorted, mode,
+        "scatter_add",
+        scatter_add_p,
+        add_p,
+        operand,
+        scatter_indices,
+        updates,
+        dimension_numbers,
+        unique_indices,
+        indices_are_sorted,
+        mode,
     )

@@ -30,9 +30,7 @@ from adlib.ops.scatter_rules import (
 from adlib.ops.selection import max_p, min_p, select_n
 
 
-def _at(
-    function: str, xp: Any, out: Any, rows: Any, new: Any, unique: bool
-) -> None:
+def _at(function: str, xp: Any, out: Any, rows: Any, new: Any, unique: bool) -> None:
     """Combine rows with their updates by a function of the array module, repeats included."""
     combine = getattr(xp, function)
     if unique or (out.ndim == 2 and not has_repeats(xp, rows, len(out))):
@@ -72,8 +70,9 @@ def _scatter_transpose(
     if is_undefined_primal(updates):
         given = gathered_updates(ct, indices, aval.shape, **params)
         if not params["unique_indices"]:
-            given = select_n(_overwritten(x.aval.shape, indices, aval.shape, params),
-                             given, zeros(given.aval))
+            given = select_n(
+                _overwritten(x.aval.shape, indices, aval.shape, params), given, zeros(given.aval)
+            )
     kept = None
     if is_undefined_primal(x):
         kept = scatter_p.bind(ct, indices, zeros(aval.update(dtype=ct.aval.dtype)), **params)
@@ -92,16 +91,26 @@ def _overwritten(
     return ne(seen, serial)
 
 
-scatter_p = define_scatter(
-    "scatter", None, _set_rows, _set_window, (np.complex64, np.int32, bool),
+scatter_p: Primitive = define_scatter(
+    "scatter",
+    None,
+    _set_rows,
+    _set_window,
+    (np.complex64, np.int32, bool),
     jvp=functools.partial(linear_scatter_jvp, lambda: scatter_p),
     transpose=_scatter_transpose,
 )
 
 
 def scatter(
-    operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers,
-    *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
+    operand: Any,
+    scatter_indices: Any,
+    updates: Any,
+    dimension_numbers: ScatterDimensionNumbers,
+    *,
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
+    mode: Any = None,
 ) -> Any:
     """``operand`` with its windows at ``scatter_indices`` replaced by ``updates``.
 
@@ -115,8 +124,16 @@ def scatter(
     Array([0., 5., 6.], dtype=float32)
     """
     return bind_scatter(
-        "scatter", scatter_p, None, operand, scatter_indices, updates, dimension_numbers,
-        unique_indices, indices_are_sorted, mode,
+        "scatter",
+        scatter_p,
+        None,
+        operand,
+        scatter_indices,
+        updates,
+        dimension_numbers,
+        unique_indices,
+        indices_are_sorted,
+        mode,
     )
 
 
@@ -132,22 +149,39 @@ def _scatter_sub_transpose(
     return ct if is_undefined_primal(x) else None, None, given
 
 
-scatter_sub_p = define_scatter(
-    "scatter-sub", sub_p, functools.partial(_at, "subtract"),
-    functools.partial(_on_window, "subtract"), (np.complex64, np.int32),
+scatter_sub_p: Primitive = define_scatter(
+    "scatter-sub",
+    sub_p,
+    functools.partial(_at, "subtract"),
+    functools.partial(_on_window, "subtract"),
+    (np.complex64, np.int32),
     jvp=functools.partial(linear_scatter_jvp, lambda: scatter_sub_p),
     transpose=_scatter_sub_transpose,
 )
 
 
 def scatter_sub(
-    operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers,
-    *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
+    operand: Any,
+    scatter_indices: Any,
+    updates: Any,
+    dimension_numbers: ScatterDimensionNumbers,
+    *,
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
+    mode: Any = None,
 ) -> Any:
     """``operand`` with ``updates`` subtracted from its windows; see ``scatter_add``."""
     return bind_scatter(
-        "scatter_sub", scatter_sub_p, sub_p, operand, scatter_indices, updates, dimension_numbers,
-        unique_indices, indices_are_sorted, mode,
+        "scatter_sub",
+        scatter_sub_p,
+        sub_p,
+        operand,
+        scatter_indices,
+        updates,
+        dimension_numbers,
+        unique_indices,
+        indices_are_sorted,
+        mode,
     )
 
 
@@ -176,14 +210,16 @@ def _other_factors(x: Any, indices: Any, updates: Any, params: dict[str, Any]) -
         return gathered_updates(x, indices, shape, **params)
     zero = eq(updates, full_like(updates, 0))
     safe = select_n(zero, updates, broadcast_to(full_like(updates, 1), shape))
-    product = gathered_updates(scatter_mul_p.bind(x, indices, safe, **params), indices, shape,
-                               **params)
+    product = gathered_updates(
+        scatter_mul_p.bind(x, indices, safe, **params), indices, shape, **params
+    )
     count = _alone(x, indices, convert(zero, updates.aval.dtype), params)
     count = gathered_updates(count, indices, shape, **params)
     none, one = eq(count, full_like(count, 0)), eq(count, full_like(count, 1))
     nothing = broadcast_to(full_like(product, 0), shape)
-    return select_n(zero, select_n(none, nothing, div(product, safe)),
-                    select_n(one, nothing, product))
+    return select_n(
+        zero, select_n(none, nothing, div(product, safe)), select_n(one, nothing, product)
+    )
 
 
 def _scatter_mul_jvp(
@@ -214,20 +250,38 @@ def _scatter_mul_transpose(
 
 
 scatter_mul_p = define_scatter(
-    "scatter-mul", mul_p, functools.partial(_at, "multiply"),
-    functools.partial(_on_window, "multiply"), (np.complex64, np.int32),
-    jvp=_scatter_mul_jvp, transpose=_scatter_mul_transpose,
+    "scatter-mul",
+    mul_p,
+    functools.partial(_at, "multiply"),
+    functools.partial(_on_window, "multiply"),
+    (np.complex64, np.int32),
+    jvp=_scatter_mul_jvp,
+    transpose=_scatter_mul_transpose,
 )
 
 
 def scatter_mul(
-    operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers,
-    *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
+    operand: Any,
+    scatter_indices: Any,
+    updates: Any,
+    dimension_numbers: ScatterDimensionNumbers,
+    *,
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
+    mode: Any = None,
 ) -> Any:
     """``operand`` with its windows multiplied by ``updates``; see ``scatter_add``."""
     return bind_scatter(
-        "scatter_mul", scatter_mul_p, mul_p, operand, scatter_indices, updates, dimension_numbers,
-        unique_indices, indices_are_sorted, mode,
+        "scatter_mul",
+        scatter_mul_p,
+        mul_p,
+        operand,
+        scatter_indices,
+        updates,
+        dimension_numbers,
+        unique_indices,
+        indices_are_sorted,
+        mode,
     )
 
 
@@ -235,7 +289,9 @@ def scatter_mul(
 
 
 def _extremal_jvp(
-    primitive: Callable[[], Primitive], primals: Sequence[Any], tangents: Sequence[Any],
+    primitive: Callable[[], Primitive],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
     **params: Any,
 ) -> tuple[Any, Any]:
     """Values that reach the extremum share its tangent equally."""
@@ -258,9 +314,13 @@ def _extremal_jvp(
 
 
 def _extremal(name: str, function: str, update: Primitive) -> Primitive:
-    primitive = define_scatter(
-        name, update, functools.partial(_at, function), functools.partial(_on_window, function),
-        (np.int32,), jvp=functools.partial(_extremal_jvp, lambda: primitive),
+    primitive: Primitive = define_scatter(
+        name,
+        update,
+        functools.partial(_at, function),
+        functools.partial(_on_window, function),
+        (np.int32,),
+        jvp=functools.partial(_extremal_jvp, lambda: primitive),
     )
     return primitive
 
@@ -270,22 +330,50 @@ scatter_max_p = _extremal("scatter-max", "maximum", max_p)
 
 
 def scatter_min(
-    operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers,
-    *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
+    operand: Any,
+    scatter_indices: Any,
+    updates: Any,
+    dimension_numbers: ScatterDimensionNumbers,
+    *,
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
+    mode: Any = None,
 ) -> Any:
     """The smaller of ``operand`` and ``updates`` at its windows; see ``scatter_add``."""
     return bind_scatter(
-        "scatter_min", scatter_min_p, min_p, operand, scatter_indices, updates, dimension_numbers,
-        unique_indices, indices_are_sorted, mode,
+        "scatter_min",
+        scatter_min_p,
+        min_p,
+        operand,
+        scatter_indices,
+        updates,
+        dimension_numbers,
+        unique_indices,
+        indices_are_sorted,
+        mode,
     )
 
 
 def scatter_max(
-    operand: Any, scatter_indices: Any, updates: Any, dimension_numbers: ScatterDimensionNumbers,
-    *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None,
+    operand: Any,
+    scatter_indices: Any,
+    updates: Any,
+    dimension_numbers: ScatterDimensionNumbers,
+    *,
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
+    mode: Any = None,
 ) -> Any:
     """The larger of ``operand`` and ``updates`` at its windows; see ``scatter_add``."""
     return bind_scatter(
-        "scatter_max", scatter_max_p, max_p, operand, scatter_indices, updates, dimension_numbers,
-        unique_indices, indices_are_sorted, mode,
+        "scatter_max",
+        scatter_max_p,
+        max_p,
+        operand,
+        scatter_indices,
+        updates,
+        dimension_numbers,
+        unique_indices,
+        indices_are_sorted,
+        mode,
     )

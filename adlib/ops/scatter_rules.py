@@ -31,6 +31,7 @@ FILL = GatherScatterMode.FILL_OR_DROP
 PROMISE = GatherScatterMode.PROMISE_IN_BOUNDS
 CLIP = GatherScatterMode.CLIP
 
+
 def _shifted(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple([a + 1 for a in axes])
 
@@ -66,10 +67,18 @@ def sample_numbers() -> dict[str, tuple[Any, ...]]:
         "outside": ((3, 2), [[-1], [3], [1]], d((1,), (0,), (0,)), (1, 2)),
         "single-outside": ((3,), np.array([5], np.int32), d((), (0,), (0,)), (1,)),
         "index-grid": ((4,), np.array([[[0], [3]], [[1], [1]]], np.int32), d((), (0,), (0,)), (1,)),
-        "batched": ((2, 3), np.array([[[0], [2]], [[1], [1]]], np.int32),
-                    d((), (1,), (1,), (0,), (0,)), (1, 1)),
-        "batched-last": ((3, 2), np.array([[[0], [2]], [[1], [1]]], np.int32),
-                         d((), (0,), (0,), (1,), (1,)), (1, 1)),
+        "batched": (
+            (2, 3),
+            np.array([[[0], [2]], [[1], [1]]], np.int32),
+            d((), (1,), (1,), (0,), (0,)),
+            (1, 1),
+        ),
+        "batched-last": (
+            (3, 2),
+            np.array([[[0], [2]], [[1], [1]]], np.int32),
+            d((), (0,), (0,), (1,), (1,)),
+            (1, 1),
+        ),
         "empty": ((3, 2), np.zeros((0, 1), np.int32), d((1,), (0,), (0,)), (1, 2)),
         "no-index": ((2,), np.zeros((0,), np.int32), d((0,), (), ()), (2,)),
     }
@@ -88,8 +97,13 @@ def update_jaxpr(primitive: Primitive, dtype: Any) -> Jaxpr:
 
 
 def _scatter_shape(
-    name: str, x: ShapedArray, indices: ShapedArray, updates: ShapedArray, *,
-    dimension_numbers: ScatterDimensionNumbers, **_: Any,
+    name: str,
+    x: ShapedArray,
+    indices: ShapedArray,
+    updates: ShapedArray,
+    *,
+    dimension_numbers: ScatterDimensionNumbers,
+    **_: Any,
 ) -> ShapedArray:
     if x.dtype != updates.dtype:
         raise TypeError(
@@ -124,9 +138,15 @@ def window_sizes(
 
 
 def _scatter_kernel(
-    update_rows: RowUpdate, update_window: Callable[[Any, Any, Any], None], xp: Any,
-    dimension_numbers: ScatterDimensionNumbers, mode: GatherScatterMode, unique_indices: bool,
-    indices_are_sorted: bool, update_jaxpr: Any, update_consts: tuple[()],
+    update_rows: RowUpdate,
+    update_window: Callable[[Any, Any, Any], None],
+    xp: Any,
+    dimension_numbers: ScatterDimensionNumbers,
+    mode: GatherScatterMode,
+    unique_indices: bool,
+    indices_are_sorted: bool,
+    update_jaxpr: Any,
+    update_consts: tuple[()],
 ) -> Callable[..., Any]:
     plans: dict[Any, Any] = {}
     clip = mode is CLIP
@@ -150,7 +170,13 @@ def _scatter_kernel(
 
 
 def _scatter_rows(
-    xp: Any, x: Any, indices: Any, updates: Any, plan: Plan, update_rows: RowUpdate, clip: bool,
+    xp: Any,
+    x: Any,
+    indices: Any,
+    updates: Any,
+    plan: Plan,
+    update_rows: RowUpdate,
+    clip: bool,
     unique: bool,
 ) -> Any:
     starts, inside = plan.starts(xp, indices, clip)
@@ -172,8 +198,13 @@ def _scatter_rows(
 
 
 def _scatter_batch(
-    primitive: Callable[[], Primitive], axis: Any, args: Sequence[Any], dims: Sequence[Any], *,
-    dimension_numbers: ScatterDimensionNumbers, **params: Any,
+    primitive: Callable[[], Primitive],
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    dimension_numbers: ScatterDimensionNumbers,
+    **params: Any,
 ) -> tuple[Any, int]:
     (x, indices, updates), (d, i, u) = args, dims
     x, updates = batch_first(axis, x, d), batch_first(axis, updates, u)
@@ -190,8 +221,11 @@ def scatter_samples(update: Primitive | None) -> list[Sample]:
         indices = np.asarray(indices, np.int32)
         for mode in (CLIP, FILL) if "outside" in name else (FILL,):
             params = scatter_params(update, np.dtype(np.float32), as_scatter(gather_numbers), mode)
-            args = (normal(*shape), indices,
-                    normal(*windows_shape(indices.shape, gather_numbers, sizes)))
+            args = (
+                normal(*shape),
+                indices,
+                normal(*windows_shape(indices.shape, gather_numbers, sizes)),
+            )
             samples.append(Sample(args, params, f"{name}-{mode.name}"))
     return samples
 
@@ -202,29 +236,47 @@ def typed_scatter_samples(update: Primitive | None, *kinds: Any) -> list[Sample]
     indices = np.asarray(indices, np.int32)
     return [
         Sample(
-            (normal(*shape, dtype=t), indices,
-             normal(*windows_shape(indices.shape, numbers, sizes), dtype=t)),
-            scatter_params(update, np.dtype(t), as_scatter(numbers), FILL), np.dtype(t).name,
+            (
+                normal(*shape, dtype=t),
+                indices,
+                normal(*windows_shape(indices.shape, numbers, sizes), dtype=t),
+            ),
+            scatter_params(update, np.dtype(t), as_scatter(numbers), FILL),
+            np.dtype(t).name,
         )
         for t in kinds
     ]
 
 
 def scatter_params(
-    update: Primitive | None, dtype: Any, numbers: ScatterDimensionNumbers,
-    mode: GatherScatterMode, unique_indices: bool = False, indices_are_sorted: bool = False,
+    update: Primitive | None,
+    dtype: Any,
+    numbers: ScatterDimensionNumbers,
+    mode: GatherScatterMode,
+    unique_indices: bool = False,
+    indices_are_sorted: bool = False,
 ) -> dict[str, Any]:
     """Parameters of a scatter."""
     return dict(
-        dimension_numbers=numbers, mode=mode, unique_indices=unique_indices,
-        indices_are_sorted=indices_are_sorted, update_consts=(),
+        dimension_numbers=numbers,
+        mode=mode,
+        unique_indices=unique_indices,
+        indices_are_sorted=indices_are_sorted,
+        update_consts=(),
         update_jaxpr=None if update is None else update_jaxpr(update, dtype),
     )
 
 
 def bind_scatter(
-    name: str, primitive: Primitive, update: Primitive | None, operand: Any, indices: Any,
-    updates: Any, numbers: ScatterDimensionNumbers, unique_indices: bool, indices_are_sorted: bool,
+    name: str,
+    primitive: Primitive,
+    update: Primitive | None,
+    operand: Any,
+    indices: Any,
+    updates: Any,
+    numbers: ScatterDimensionNumbers,
+    unique_indices: bool,
+    indices_are_sorted: bool,
     mode: Any,
 ) -> Any:
     """Convert the arguments of a scatter function and apply its primitive."""
@@ -241,7 +293,7 @@ def has_repeats(xp: Any, rows: Any, count: int) -> bool:
     """Whether a row number occurs twice among ``rows``, all below ``count``."""
     seen = xp.zeros(count, bool)
     seen[rows] = True
-    return int(xp.count_nonzero(seen)) != rows.size
+    return int(xp.count_nonzero(seen)) != int(rows.size)
 
 
 def element_by_element(xp: Any, out: Any, rows: Any, new: Any) -> tuple[Any, Any, Any]:
@@ -254,14 +306,18 @@ def element_by_element(xp: Any, out: Any, rows: Any, new: Any) -> tuple[Any, Any
 
 
 def define_scatter(
-    name: str, update: Primitive | None, update_rows: RowUpdate,
-    update_window: Callable[[Any, Any, Any], None], kinds: Sequence[Any] = (), **rules: Any,
+    name: str,
+    update: Primitive | None,
+    update_rows: RowUpdate,
+    update_window: Callable[[Any, Any, Any], None],
+    kinds: Sequence[Any] = (),
+    **rules: Any,
 ) -> Primitive:
     """A scatter: its update of rows and of one window, and its derivative rules.
 
     ``kinds`` are the dtypes, beyond float32, of its samples.
     """
-    primitive = define_primitive(
+    primitive: Primitive = define_primitive(
         name,
         shape=functools.partial(_scatter_shape, name),
         kernel=functools.partial(_scatter_kernel, update_rows, update_window),
@@ -273,7 +329,9 @@ def define_scatter(
 
 
 def linear_scatter_jvp(
-    primitive: Callable[[], Primitive], primals: Sequence[Any], tangents: Sequence[Any],
+    primitive: Callable[[], Primitive],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
     **params: Any,
 ) -> tuple[Any, Any]:
     """The jvp of a scatter that is linear in operand and updates jointly."""

@@ -83,7 +83,11 @@ def take_along(x: Any, indices: Any, axis: int) -> Any:
 
 
 def _sort_jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, dimension: int, is_stable: bool,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    dimension: int,
+    is_stable: bool,
     num_keys: int,
 ) -> tuple[list[Any], list[Any]]:
     params = dict(dimension=dimension, is_stable=is_stable, num_keys=num_keys)
@@ -101,7 +105,12 @@ def _sort_jvp(
 
 
 def _sort_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, dimension: int, is_stable: bool,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    dimension: int,
+    is_stable: bool,
     num_keys: int,
 ) -> tuple[list[Any], list[int]]:
     first = dims[0]
@@ -162,8 +171,10 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
     if not xs:
         raise TypeError(f"sort needs at least one array.{here()}")
     outs = sort_p.bind(
-        *xs, dimension=canonical_axis("sort", dimension, xs[0].aval.ndim),
-        is_stable=bool(is_stable), num_keys=operator.index(num_keys),
+        *xs,
+        dimension=canonical_axis("sort", dimension, xs[0].aval.ndim),
+        is_stable=bool(is_stable),
+        num_keys=operator.index(num_keys),
     )
     return tuple(outs) if several else outs[0]
 
@@ -251,6 +262,6 @@ def top_k(operand: Any, k: int, *, axis: int = -1) -> list[Any]:
     [Array([3., 2.], dtype=float32), Array([0, 2], dtype=int32)]
     """
     (x,) = operands("top_k", operand)
-    return top_k_p.bind(
-        x, k=operator.index(k), axis=canonical_axis("top_k", axis, x.aval.ndim)
-    )
+    axis = canonical_axis("top_k", axis, x.aval.ndim)
+    found: list[Any] = top_k_p.bind(x, k=operator.index(k), axis=axis)
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
-from adlib.core.primitive import Sample, define_primitive
+from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.constructors import linear
 from adlib.ops.operands import normal, operands
 from adlib.ops.reshaping import instantiate, reduce_sum, reshape
@@ -59,7 +59,7 @@ def _split_batch(
     return outs, [d] * len(outs)
 
 
-split_p = define_primitive(
+split_p: Primitive = define_primitive(
     "split",
     shape=_split_shape,
     kernel=_split_kernel,
@@ -86,7 +86,8 @@ def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
     """
     (x,) = operands("split", operand)
     axis = canonical_axis("split", axis, x.aval.ndim)
-    return split_p.bind(x, sizes=tuple([operator.index(n) for n in sizes]), axis=axis)
+    parts: list[Any] = split_p.bind(x, sizes=tuple([operator.index(n) for n in sizes]), axis=axis)
+    return parts
 
 
 # ----------------------------------------------------------- stack and unstack
@@ -143,8 +144,9 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 
     >>> from adlib import lax
     >>> import adlib.numpy as jnp
-    >>> lax.stack([jnp.array(1), jnp.array(2)])
-    Array([1, 2], dtype=int32)
+    >>> lax.stack([jnp.arange(2), jnp.arange(2)])
+    Array([[0, 1],
+           [0, 1]], dtype=int32)
     """
     xs = operands("stack", *arrays)
     rank = xs[0].aval.ndim + 1 if xs else 1
@@ -171,7 +173,7 @@ def _unstack_batch(
     return outs, [d - (moved < d)] * len(outs)
 
 
-unstack_p = define_primitive(
+unstack_p: Primitive = define_primitive(
     "unstack",
     shape=_unstack_shape,
     kernel=_unstack_kernel,
@@ -191,7 +193,8 @@ unstack_p = define_primitive(
 def unstack(x: Any, axis: int = 0) -> list[Any]:
     """The arrays of which ``x`` is a stack along ``axis``."""
     (x,) = operands("unstack", x)
-    return unstack_p.bind(x, axis=canonical_axis("unstack", axis, x.aval.ndim))
+    parts: list[Any] = unstack_p.bind(x, axis=canonical_axis("unstack", axis, x.aval.ndim))
+    return parts
 
 
 # ----------------------------------------------------------------------- tile

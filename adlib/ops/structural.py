@@ -48,7 +48,10 @@ def batch_first(axis: Any, x: Any, d: int | None) -> Any:
 
 
 def _slice_shape(
-    x: ShapedArray, *, start_indices: tuple[int, ...], limit_indices: tuple[int, ...],
+    x: ShapedArray,
+    *,
+    start_indices: tuple[int, ...],
+    limit_indices: tuple[int, ...],
     strides: tuple[int, ...] | None,
 ) -> ShapedArray:
     steps = strides or (1,) * x.ndim
@@ -72,7 +75,9 @@ def _slice_shape(
 
 
 def _slice_kernel(
-    xp: Any, start_indices: tuple[int, ...], limit_indices: tuple[int, ...],
+    xp: Any,
+    start_indices: tuple[int, ...],
+    limit_indices: tuple[int, ...],
     strides: tuple[int, ...] | None,
 ) -> Callable[..., Any]:
     steps = strides or (None,) * len(start_indices)
@@ -80,22 +85,29 @@ def _slice_kernel(
 
 
 def _slice_transpose(
-    ct: Any, x: Any, *, start_indices: tuple[int, ...], limit_indices: tuple[int, ...],
+    ct: Any,
+    x: Any,
+    *,
+    start_indices: tuple[int, ...],
+    limit_indices: tuple[int, ...],
     strides: tuple[int, ...] | None,
 ) -> tuple[Any]:
     steps = strides or (1,) * len(start_indices)
     config = []
-    for n, m, start, step in zip(
-        x.aval.shape, ct.aval.shape, start_indices, steps, strict=True
-    ):
+    for n, m, start, step in zip(x.aval.shape, ct.aval.shape, start_indices, steps, strict=True):
         covered = (m - 1) * step + 1 if m else 0
         config.append((start, n - start - covered, step - 1))
     return (pad(ct, zero_of(ct), config),)
 
 
 def _slice_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, start_indices: tuple[int, ...],
-    limit_indices: tuple[int, ...], strides: tuple[int, ...] | None,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    start_indices: tuple[int, ...],
+    limit_indices: tuple[int, ...],
+    strides: tuple[int, ...] | None,
 ) -> tuple[Any, int]:
     (x,), (d,) = args, dims
 
@@ -103,7 +115,9 @@ def _slice_batch(
         return (*values[:d], value, *values[d:])
 
     out = slice_p.bind(
-        x, start_indices=insert(start_indices, 0), limit_indices=insert(limit_indices, axis.size),
+        x,
+        start_indices=insert(start_indices, 0),
+        limit_indices=insert(limit_indices, axis.size),
         strides=None if strides is None else insert(strides, 1),
     )
     return out, d
@@ -131,7 +145,9 @@ slice_p = linear(
 
 
 def slice(
-    operand: Any, start_indices: Sequence[int], limit_indices: Sequence[int],
+    operand: Any,
+    start_indices: Sequence[int],
+    limit_indices: Sequence[int],
     strides: Sequence[int] | None = None,
 ) -> Any:
     """The block ``operand[start:limit:stride]``, with bounds given for each axis.
@@ -233,9 +249,9 @@ def _pad_shape(x: ShapedArray, value: ShapedArray, *, padding_config: PaddingCon
             f"pad: interior padding must be nonnegative, got padding_config {padding_config}."
             f"{here()}\n  Only low and high may be negative: they then cut elements off."
         )
-    shape = tuple([
-        _padded_size(n, *config) for n, config in zip(x.shape, padding_config, strict=True)
-    ])
+    shape = tuple(
+        [_padded_size(n, *config) for n, config in zip(x.shape, padding_config, strict=True)]
+    )
     if any(n < 0 for n in shape):
         raise ValueError(
             f"pad: padding_config {padding_config} cuts more elements off than an array of shape "
@@ -255,8 +271,11 @@ def _pad_plan(shape: tuple[int, ...], config: PaddingConfig) -> tuple[Any, Any, 
         start = lo + first * step
         out_shape.append(size)
         source.append(builtins.slice(first, first + count))
-        target.append(builtins.slice(start, start + (count - 1) * step + 1, step)
-                      if count else builtins.slice(0, 0))
+        target.append(
+            builtins.slice(start, start + (count - 1) * step + 1, step)
+            if count
+            else builtins.slice(0, 0)
+        )
     return tuple(out_shape), tuple(target), tuple(source)
 
 
@@ -282,8 +301,9 @@ def _pad_transpose(
     inner = ct
     if any(lo < 0 or hi < 0 for lo, hi, _ in padding_config):
         # what was cut off gets zero
-        inner = pad(inner, zero_of(ct), [(max(-lo, 0), max(-hi, 0), 0)
-                                         for lo, hi, _ in padding_config])
+        inner = pad(
+            inner, zero_of(ct), [(max(-lo, 0), max(-hi, 0), 0) for lo, hi, _ in padding_config]
+        )
     inner = slice(
         inner,
         [max(lo, 0) for lo, _, _ in padding_config],
@@ -347,7 +367,11 @@ def _pad_samples() -> list[Sample]:
 
 
 pad_p = linear(
-    "pad", shape=_pad_shape, kernel=_pad_kernel, transpose=_pad_transpose, batch=_pad_batch,
+    "pad",
+    shape=_pad_shape,
+    kernel=_pad_kernel,
+    transpose=_pad_transpose,
+    batch=_pad_batch,
     samples=_pad_samples,
 )
 

@@ -304,3 +304,24 @@ def test_closure_convert():
 
     run.defvjp(fwd, bwd)
     assert float(grad(lambda a: minimize(lambda x: a * x, 2.0))(3.0)) == 10.0
+
+
+def test_symbolic_zeros():
+    from adlib.custom_derivatives import SymbolicZero
+
+    @custom_jvp
+    def f(x, y):
+        return x * y
+
+    def rule(primals, tangents):
+        (x, y), (dx, dy) = primals, tangents
+        seen.append([type(t) is SymbolicZero for t in tangents])
+        shares = [t * v for t, v in ((dx, y), (dy, x)) if type(t) is not SymbolicZero]
+        return f(x, y), sum(shares)
+
+    seen = []
+    f.defjvp(rule, symbolic_zeros=True)
+    assert float(grad(f)(2.0, 3.0)) == 3.0 and seen == [[False, True]]
+    assert float(jit(grad(f, 1))(2.0, 3.0)) == 2.0 and seen[-1] == [True, False]
+    with pytest.raises(NotImplementedError, match="symbolic_zeros=True"):
+        custom_vjp(lambda x: x).defvjp(None, None, symbolic_zeros=True)

@@ -67,7 +67,11 @@ def _eliminate(x: Any) -> tuple[Any, Any]:
     every = np.arange(lu.shape[0])
     pivots = np.empty((lu.shape[0], min(m, n)), _INT32)
     for k in range(min(m, n)):
-        best = k + np.argmax(np.abs(lu[:, k:, k]), axis=1)
+        column = lu[:, k:, k]
+        # LAPACK's size of a complex number, so that both take the same pivots
+        size = np.abs(column.real) + np.abs(column.imag) if column.dtype.kind == "c" else (
+            np.abs(column))
+        best = k + np.argmax(size, axis=1)
         pivots[:, k] = best
         swapped = lu[every, best]
         lu[every, best] = lu[:, k]
@@ -81,6 +85,11 @@ def _eliminate(x: Any) -> tuple[Any, Any]:
 
 def _permutation(pivots: Any, size: int) -> Any:
     """The rearrangement that exchanging row i with row pivots[i], one by one, amounts to."""
+    if pivots.ndim == 1:
+        places = list(range(size))
+        for k, other in enumerate(pivots.tolist()):
+            places[k], places[other] = places[other], places[k]
+        return np.array(places, _INT32)
     batch = pivots.shape[:-1]
     flat = pivots.reshape((-1, pivots.shape[-1]))
     order = np.broadcast_to(np.arange(size, dtype=_INT32), (flat.shape[0], size)).copy()
