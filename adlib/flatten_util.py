@@ -11,6 +11,7 @@ from adlib import numpy as jnp
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array
+from adlib.ops.conversion import convert
 
 
 def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
@@ -39,7 +40,7 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
     own = [a.aval.dtype for a in arrays]
     shapes = [a.aval.shape for a in arrays]
     common, weak = dtypes.promote(*[(a.aval.dtype, a.aval.weak_type) for a in arrays])
-    parts = [lax.reshape(lax.convert_element_type(a, common), (a.size,)) for a in arrays]
+    parts = [lax.reshape(convert(a, common), (a.size,)) for a in arrays]
     vector = parts[0] if len(parts) == 1 else lax.concatenate(parts, 0)
     sizes = [math.prod(s) for s in shapes]
     mixed = any(d != common for d in own)
@@ -62,7 +63,7 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
         chunks = lax.split(flat, sizes) if len(sizes) > 1 else [flat]
         pieces = [lax.reshape(chunk, shape) for chunk, shape in zip(chunks, shapes, strict=True)]
         if mixed:
-            pieces = [lax.convert_element_type(p, d) for p, d in zip(pieces, own, strict=True)]
+            pieces = [convert(p, d) for p, d in zip(pieces, own, strict=True)]
         return tree_util.tree_unflatten(treedef, pieces)
 
     return vector, unravel

@@ -22,7 +22,7 @@ from adlib.core.avals import ShapedArray
 from adlib.core.evaluate import EvalTrace
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import registry
-from adlib.core.program import program
+from adlib.core.program import program, run
 from adlib.core.trace import named_axis, state
 from adlib.interpreters import derive
 from adlib.interpreters.stage import stage
@@ -130,15 +130,18 @@ class JitFunction:
         if config.jax_disable_jit:
             return self._fun(*args, **kwargs)
         traced, consts, values = self._trace(args, kwargs)
-        outs = jit_p.bind(*consts, *values, jaxpr=traced.jaxpr, name=self._name)
-        if not consts and not kwargs and all(type(a) is ArrayImpl for a in args):
-            self._remember(args, traced)
+        concrete = not consts and all([type(v) is ArrayImpl for v in values])
+        if concrete and type(state.trace) is EvalTrace and derive.usable():
+            outs: list[Any] = run(traced.jaxpr, values)
+            if not kwargs and len(values) == len(args) and all(map(_same, values, args)):
+                self._remember(args, traced)
+        else:
+            outs = jit_p.bind(*consts, *values, jaxpr=traced.jaxpr, name=self._name)
         return tree.unflatten(traced.out_tree, outs)
 
     def _remember(self, args: Sequence[Any], traced: _Traced) -> None:
-        if self._static_argnums or self._static_argnames:
-            return
-        single = traced.out_tree.num_nodes == 1
+        """Note the program for concrete arrays given by position."""
+        single = traced.out_tree.num_nodes == 1 == traced.out_tree.num_leaves
         key = (tuple([a.aval for a in args]), config.trace_key())
         xp = backends.default().xp
         self._flat[key] = (
@@ -155,7 +158,9 @@ class JitFunction:
         values = [_jit_argument(x, name) for x in leaves]
         avals = tuple([v.aval for v in values])
         axes = tuple(state.axis_sizes.items())
-        key = (in_tree, avals, fixed, config.trace_key(), axes)
+        # 1 and True are equal, but they are not the same constant
+        kinds = tuple([type(value) for _, value in (*fixed[0], *fixed[1])])
+        key = (in_tree, avals, fixed, kinds, config.trace_key(), axes)
         try:
             found = self._traces.get(key)
         except TypeError as error:
@@ -210,6 +215,10 @@ class JitFunction:
 
     def __repr__(self) -> str:
         return f"<jitted {name_of(self._fun)}>"
+
+
+def _same(x: Any, y: Any) -> bool:
+    return x is y
 
 
 _functions: weakref.WeakSet[JitFunction] = weakref.WeakSet()

@@ -41,7 +41,7 @@ def _shape(*avals: ShapedArray, call_jaxpr: ClosedJaxpr, **_: Any) -> list[Shape
 
 def _evaluate(*args: Any, call_jaxpr: Any, **_: Any) -> list[Any]:
     if isinstance(call_jaxpr, ClosedJaxpr):
-        return list(run(call_jaxpr, list(args)))
+        return list(run(call_jaxpr, args))
     return call(call_jaxpr, *args)
 
 

@@ -115,7 +115,7 @@ custom_lin_p = define_primitive(
 
 def _evaluate(*args: Any, call_jaxpr: Any, **_: Any) -> list[Any]:
     if isinstance(call_jaxpr, ClosedJaxpr):
-        return list(run(call_jaxpr, list(args)))
+        return list(run(call_jaxpr, args))
     return call(call_jaxpr, *args)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero
-from adlib.core.jaxpr import ClosedJaxpr, Jaxpr
+from adlib.core.jaxpr import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from adlib.core.primitive import define_primitive
 from adlib.core.program import program
 from adlib.core.trace import Tracer
@@ -95,6 +95,7 @@ jit_p = define_primitive(
     transpose=_transpose,
     batch=_batch,
     partial_eval=_partial_eval,
+    unfold=lambda *args, jaxpr, name: jaxpr_as_fun(jaxpr)(*args),
     multiple_results=True,
     first_order=False,
 )

@@ -23,7 +23,8 @@ from adlib.core.avals import ShapedArray
 from adlib.ops.arithmetic import add, lt
 from adlib.ops.conversion import convert_element_type
 from adlib.ops.reshaping import expand_dims, reshape
-from adlib.ops.structural import concatenate, pad, rev
+from adlib.ops.stacking import concatenate
+from adlib.ops.structural import pad, rev
 from adlib.ops.structural import slice as slice_
 
 

@@ -29,6 +29,8 @@ class EvalTrace(Trace):
         if primitive.python_impl is not None:
             check_leaks(args)
             return primitive.python_impl(*args, **params)
+        if primitive.unfold is not None and _watching():
+            return primitive.unfold(*args, **params)
         try:
             values = [a._value for a in args]
             if params:

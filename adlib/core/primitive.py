@@ -24,6 +24,8 @@ stage        ``stage(trace, args, **params)`` → out: how it enters a jaxpr
 python_impl  ``python_impl(*arrays, **params)`` → out: evaluation that works on Arrays
 inline       ``inline(*args, **params)`` → list: every interpreter but the evaluator
              replaces the primitive by what this applies
+unfold       ``unfold(*args, **params)`` → list: the program inside, equation by equation,
+             for the evaluator while every result is inspected (``debug_nans``)
 ============ =========================================================================
 """
 
@@ -81,6 +83,7 @@ class Primitive:
         self.stage: Callable[..., Any] | None = None
         self.python_impl: Callable[..., Any] | None = None
         self.inline: Callable[..., Any] | None = None
+        self.unfold: Callable[..., Any] | None = None
         self.infix: str | None = None
         self.first_order = True
         self.effect = False
@@ -184,7 +187,7 @@ def define_primitive(
         pass ``Absent("...")`` to give the reason.
       samples: function returning a list of ``Sample``.
       multiple_results: whether results are lists.
-      **rules: partial_eval, stage, python_impl, inline, infix, first_order, effect.
+      **rules: partial_eval, stage, python_impl, inline, unfold, infix, first_order, effect.
 
     >>> import numpy as np
     >>> from adlib.core import define_primitive, registry

@@ -7,10 +7,10 @@ the jaxpr. It is the reference that compilers are tested against, and their fall
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from adlib.core import backend
+from adlib.core import backend, quiet
 from adlib.core.array import ArrayImpl
 from adlib.core.jaxpr import ClosedJaxpr, Literal, Var, dead_code_eliminated, last_uses
 
@@ -88,9 +88,13 @@ def _identifier(name: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in name)
 
 
-def run(closed: ClosedJaxpr, arrays: list[ArrayImpl]) -> list[ArrayImpl]:
-    """Run a closed jaxpr on concrete Arrays."""
+def run(closed: ClosedJaxpr, arrays: Sequence[ArrayImpl]) -> list[ArrayImpl]:
+    """Run a closed jaxpr on concrete Arrays, with floating-point warnings off."""
     values = [a._value for a in arrays]
     function = program(closed, backend.of(values).xp)
-    outs = function(*values)
+    token = quiet.enter()
+    try:
+        outs = function(*values)
+    finally:
+        quiet.leave(token)
     return [ArrayImpl(o, aval) for o, aval in zip(outs, closed.out_avals, strict=True)]

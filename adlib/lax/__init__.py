@@ -359,6 +359,8 @@ from adlib.ops.special import (
 )
 from adlib.ops.stacking import (
     collapse,
+    concatenate,
+    concatenate_p,
     split,
     split_p,
     stack,
@@ -369,8 +371,6 @@ from adlib.ops.stacking import (
     unstack_p,
 )
 from adlib.ops.structural import (
-    concatenate,
-    concatenate_p,
     index_in_dim,
     pad,
     pad_p,

@@ -24,7 +24,8 @@ from adlib.ops.filling import broadcast_shapes
 from adlib.ops.index_plan import GatherDimensionNumbers, GatherScatterMode
 from adlib.ops.indexing import gather, gather_p
 from adlib.ops.reshaping import broadcast_in_dim, expand_dims, squeeze_p
-from adlib.ops.structural import concatenate, rev_p, slice_p
+from adlib.ops.stacking import concatenate
+from adlib.ops.structural import rev_p, slice_p
 
 _INT32 = np.dtype(np.int32)
 

@@ -134,7 +134,8 @@ def _is_correlation(x: Any, w: Any, *geometry: Any) -> bool:
     """Whether few large windows are multiplied, as for the cotangent of a kernel."""
     rank = x.ndim - 3
     count = math.prod(_result_sizes(x, w, *geometry))
-    return 0 < count < math.prod(w.shape[1 : 1 + rank]) and x.size > 0 and w.size > 0
+    few = 0 < count < math.prod(w.shape[1 : 1 + rank])
+    return bool(few and x.size and w.size)
 
 
 def _by_position(xp: Any, x: Any, w: Any, strides: Sizes, rhs_dilation: Sizes) -> Any:

@@ -28,7 +28,8 @@ from adlib.ops.operands import check_dtypes, normal, operands, uniform
 from adlib.ops.reshaping import broadcast_in_dim, full_like, reduce_sum, reduced_shape, squeeze
 from adlib.ops.rounding import is_finite
 from adlib.ops.selection import max, select_n_p
-from adlib.ops.structural import canonical_axis, concatenate, pad, slice_in_dim
+from adlib.ops.stacking import concatenate
+from adlib.ops.structural import canonical_axis, pad, slice_in_dim
 
 # -------------------------------------------------------------------- kernels
 

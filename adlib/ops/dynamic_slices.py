@@ -29,7 +29,8 @@ from adlib.ops.reshaping import (
 from adlib.ops.scatter import scatter
 from adlib.ops.scatter_rules import CLIP
 from adlib.ops.selection import select_n
-from adlib.ops.structural import batch_first, canonical_axis, concatenate
+from adlib.ops.stacking import concatenate
+from adlib.ops.structural import batch_first, canonical_axis
 
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 

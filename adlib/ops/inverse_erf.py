@@ -23,13 +23,12 @@ _CHUNK = 1 << 13  # elements worked on at a time: their double-precision copies 
 def _polynomial(xp: Any, v: Any, coefficients: tuple[float, ...]) -> Any:
     """Horner's scheme on float32, each multiplication and addition rounded together."""
     wide = v.astype(np.float64)
-    rounded = xp.empty_like(v)
-    p = xp.full(v.shape, float(np.float32(coefficients[0])), np.float64)
+    rounded = xp.full(v.shape, coefficients[0], np.float32)
+    product = xp.empty_like(wide)
     for c in coefficients[1:]:
-        xp.multiply(p, wide, out=p)
-        xp.add(p, float(np.float32(c)), out=p)
-        rounded[...] = p
-        p[...] = rounded
+        xp.multiply(rounded, wide, out=product)
+        # added in double precision, rounded as it is stored
+        xp.add(product, float(np.float32(c)), out=rounded, casting="same_kind")
     return rounded
 
 

@@ -25,7 +25,8 @@ from adlib.ops.reshaping import (
     reshape,
     transpose,
 )
-from adlib.ops.structural import concatenate, pad, slice_in_dim
+from adlib.ops.stacking import concatenate
+from adlib.ops.structural import pad, slice_in_dim
 
 
 def reduction(

@@ -272,7 +272,7 @@ squeeze_p = _rearrangement(
     impl=lambda xp, x, *, dimensions: x.reshape(
         [n for i, n in enumerate(x.shape) if i not in dimensions]
     ),
-    transpose=lambda ct, x, *, dimensions: (reshape(ct, x.aval.shape),),
+    transpose=lambda ct, x, *, dimensions: (expand_dims(ct, dimensions),),
     batch=_squeeze_batch,
     samples=lambda: [
         Sample((normal(2, 1, 3),), dict(dimensions=(1,))),

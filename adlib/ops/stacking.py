@@ -1,4 +1,4 @@
-"""Parts and repetitions: split, stack, unstack, tile, and runs of axes made one."""
+"""Parts and repetitions: split, concatenate, stack, unstack, tile, and runs of axes made one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.constructors import linear
 from adlib.ops.operands import normal, operands
 from adlib.ops.reshaping import instantiate, reduce_sum, reshape
-from adlib.ops.structural import batch_first, canonical_axis, concatenate
+from adlib.ops.structural import batch_first, canonical_axis
 
 # ---------------------------------------------------------------------- split
 
@@ -88,6 +88,84 @@ def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
     axis = canonical_axis("split", axis, x.aval.ndim)
     parts: list[Any] = split_p.bind(x, sizes=tuple([operator.index(n) for n in sizes]), axis=axis)
     return parts
+
+
+# ---------------------------------------------------------------- concatenate
+
+
+def _concatenate_shape(*xs: ShapedArray, dimension: int) -> ShapedArray:
+    if not xs:
+        raise ValueError(f"concatenate needs at least one array.{here()}")
+    shapes = ", ".join(str(x.shape) for x in xs)
+    first = xs[0]
+    if any(x.ndim != first.ndim for x in xs):
+        raise TypeError(
+            f"Cannot concatenate arrays with different numbers of dimensions: got {shapes}."
+            f"{here()}\n  Repair: add axes with x[None] or lax.expand_dims."
+        )
+    if not 0 <= dimension < first.ndim:
+        raise TypeError(
+            f"concatenate dimension out of bounds: dimension {dimension} for shapes {shapes}."
+            f"{here()}"
+        )
+    rest = [x.shape[:dimension] + x.shape[dimension + 1 :] for x in xs]
+    if any(r != rest[0] for r in rest):
+        raise TypeError(
+            f"Cannot concatenate along dimension {dimension} arrays of shapes {shapes}: all other "
+            f"dimensions must be equal.{here()}"
+        )
+    if any(x.dtype != first.dtype for x in xs):
+        names = ", ".join(x.dtype.name for x in xs)
+        raise TypeError(
+            f"lax.concatenate requires arguments to have the same dtypes, got {names}.{here()}\n"
+            "  Repair: jnp.concatenate promotes dtypes on its own; or use x.astype(...)."
+        )
+    shape = list(first.shape)
+    shape[dimension] = sum([x.shape[dimension] for x in xs])
+    return ShapedArray(tuple(shape), first.dtype, all([x.weak_type for x in xs]))
+
+
+def _concatenate_transpose(ct: Any, *xs: Any, dimension: int) -> list[Any]:
+    parts = split(ct, [x.aval.shape[dimension] for x in xs], dimension)
+    return [p if is_undefined_primal(x) else None for p, x in zip(parts, xs, strict=True)]
+
+
+def _concatenate_batch(
+    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, dimension: int
+) -> tuple[Any, int]:
+    moved = [batch_first(axis, x, d) for x, d in zip(args, dims, strict=True)]
+    return concatenate_p.bind(*moved, dimension=dimension + 1), 0
+
+
+concatenate_p = linear(
+    "concatenate",
+    shape=_concatenate_shape,
+    impl=lambda xp, *xs, dimension: xp.concatenate(xs, axis=dimension),
+    transpose=_concatenate_transpose,
+    batch=_concatenate_batch,
+    samples=lambda: [
+        Sample((normal(2, 3), normal(1, 3)), dict(dimension=0)),
+        Sample((normal(2, 1), normal(2, 0), normal(2, 2)), dict(dimension=1), "three"),
+        Sample((normal(2, dtype=np.complex64),) * 2, dict(dimension=0), "complex"),
+        Sample((normal(2, dtype=np.int32),) * 2, dict(dimension=0), "int"),
+    ],
+)
+
+
+def concatenate(operands_: Sequence[Any], dimension: int) -> Any:
+    """Arrays joined along an existing axis; all other sizes and the dtypes must be equal.
+
+    Raises TypeError where they differ, ValueError for no arrays at all.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.concatenate([jnp.array([1, 2]), jnp.array([3])], 0)
+    Array([1, 2, 3], dtype=int32)
+    """
+    xs = operands("concatenate", *operands_)
+    if len(xs) == 1 and 0 <= dimension < xs[0].aval.ndim:
+        return xs[0]
+    return concatenate_p.bind(*xs, dimension=operator.index(dimension))
 
 
 # ----------------------------------------------------------- stack and unstack

@@ -1,8 +1,7 @@
-"""Cutting and joining arrays: slices, padding, concatenation, reversal.
+"""Slices, padding, reversal.
 
-None of these compute with the elements, so they take every dtype, PRNG keys included. They
-come in transposed pairs: a slice and the padding that undoes it, a concatenation and the
-slices that it was made of.
+None of these compute with the elements, so they take every dtype, PRNG keys included. A
+slice and the padding that undoes it are each other's transposes.
 """
 
 from __future__ import annotations
@@ -24,12 +23,11 @@ from adlib.ops.operands import normal, operands
 from adlib.ops.reshaping import (
     broadcast_in_dim,
     broadcast_to,
-    expand_dims,
     moveaxis,
     reduce_sum,
-    reshape,
     squeeze,
 )
+from adlib.ops.selection import select_n
 
 
 def zero_of(x: Any) -> Any:
@@ -324,27 +322,15 @@ def _pad_batch(
     if value_dim is None:
         config = (*padding_config[:d], (0, 0, 0), *padding_config[d:])
         return pad_p.bind(x, value, padding_config=config), d
-    return _pad_each(batch_first(axis, x, d), value, padding_config), 0
-
-
-def _pad_each(x: Any, values: Any, padding_config: PaddingConfig) -> Any:
-    """Pad every example, along axis 0, with its own value: by joining pieces, axis by axis."""
-
-    def filler(like: Any, dimension: int, size: int) -> Any:
-        shape = (*like.aval.shape[:dimension], size, *like.aval.shape[dimension + 1 :])
-        return broadcast_in_dim(values, shape, (0,))
-
-    for d, (lo, hi, interior) in enumerate(padding_config, 1):
-        n = x.aval.shape[d]
-        if interior and n > 1:
-            columns = expand_dims(x, (d + 1,))
-            columns = concatenate([columns, filler(columns, d + 1, interior)], d + 1)
-            x = reshape(columns, (*x.aval.shape[:d], n * (interior + 1), *x.aval.shape[d + 1 :]))
-            x = slice_in_dim(x, 0, _padded_size(n, 0, 0, interior), axis=d)
-        ends = [filler(x, d, max(lo, 0)), x, filler(x, d, max(hi, 0))]
-        x = concatenate([e for e in ends if e.aval.shape[d] or e is x], d)
-        x = slice_in_dim(x, max(-lo, 0), x.aval.shape[d] - max(-hi, 0), axis=d)
-    return x
+    # each example has its own value: pad with anything, then choose by position
+    x = batch_first(axis, x, d)
+    padded = pad(x, zero_of(x), ((0, 0, 0), *padding_config))
+    true = scalar(True, np.dtype(bool))
+    inside = pad(
+        broadcast_to(true, x.aval.shape[1:]), scalar(False, true.aval.dtype), padding_config
+    )
+    outside = broadcast_in_dim(value, padded.aval.shape, (0,))
+    return select_n(broadcast_to(inside, padded.aval.shape), outside, padded), 0
 
 
 def _pad_samples() -> list[Sample]:
@@ -395,90 +381,6 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
     x, value = operands("pad", operand, padding_value)
     config = tuple([tuple([operator.index(i) for i in c]) for c in padding_config])
     return pad_p.bind(x, value, padding_config=config)
-
-
-# ---------------------------------------------------------------- concatenate
-
-
-def _concatenate_shape(*xs: ShapedArray, dimension: int) -> ShapedArray:
-    if not xs:
-        raise ValueError(f"concatenate needs at least one array.{here()}")
-    shapes = ", ".join(str(x.shape) for x in xs)
-    first = xs[0]
-    if any(x.ndim != first.ndim for x in xs):
-        raise TypeError(
-            f"Cannot concatenate arrays with different numbers of dimensions: got {shapes}."
-            f"{here()}\n  Repair: add axes with x[None] or lax.expand_dims."
-        )
-    if not 0 <= dimension < first.ndim:
-        raise TypeError(
-            f"concatenate dimension out of bounds: dimension {dimension} for shapes {shapes}."
-            f"{here()}"
-        )
-    rest = [x.shape[:dimension] + x.shape[dimension + 1 :] for x in xs]
-    if any(r != rest[0] for r in rest):
-        raise TypeError(
-            f"Cannot concatenate along dimension {dimension} arrays of shapes {shapes}: all other "
-            f"dimensions must be equal.{here()}"
-        )
-    if any(x.dtype != first.dtype for x in xs):
-        names = ", ".join(x.dtype.name for x in xs)
-        raise TypeError(
-            f"lax.concatenate requires arguments to have the same dtypes, got {names}.{here()}\n"
-            "  Repair: jnp.concatenate promotes dtypes on its own; or use x.astype(...)."
-        )
-    shape = list(first.shape)
-    shape[dimension] = sum([x.shape[dimension] for x in xs])
-    return ShapedArray(tuple(shape), first.dtype, all([x.weak_type for x in xs]))
-
-
-def _concatenate_transpose(ct: Any, *xs: Any, dimension: int) -> tuple[Any, ...]:
-    starts, limits = [0] * ct.aval.ndim, list(ct.aval.shape)
-    cotangents = []
-    end = 0
-    for x in xs:
-        start, end = end, end + x.aval.shape[dimension]
-        starts[dimension], limits[dimension] = start, end
-        cotangents.append(slice(ct, starts, limits) if is_undefined_primal(x) else None)
-    return tuple(cotangents)
-
-
-def _concatenate_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, dimension: int
-) -> tuple[Any, int]:
-    moved = [batch_first(axis, x, d) for x, d in zip(args, dims, strict=True)]
-    return concatenate_p.bind(*moved, dimension=dimension + 1), 0
-
-
-concatenate_p = linear(
-    "concatenate",
-    shape=_concatenate_shape,
-    impl=lambda xp, *xs, dimension: xp.concatenate(xs, axis=dimension),
-    transpose=_concatenate_transpose,
-    batch=_concatenate_batch,
-    samples=lambda: [
-        Sample((normal(2, 3), normal(1, 3)), dict(dimension=0)),
-        Sample((normal(2, 1), normal(2, 0), normal(2, 2)), dict(dimension=1), "three"),
-        Sample((normal(2, dtype=np.complex64),) * 2, dict(dimension=0), "complex"),
-        Sample((normal(2, dtype=np.int32),) * 2, dict(dimension=0), "int"),
-    ],
-)
-
-
-def concatenate(operands_: Sequence[Any], dimension: int) -> Any:
-    """Arrays joined along an existing axis; all other sizes and the dtypes must be equal.
-
-    Raises TypeError where they differ, ValueError for no arrays at all.
-
-    >>> from adlib import lax
-    >>> import adlib.numpy as jnp
-    >>> lax.concatenate([jnp.array([1, 2]), jnp.array([3])], 0)
-    Array([1, 2, 3], dtype=int32)
-    """
-    xs = operands("concatenate", *operands_)
-    if len(xs) == 1 and 0 <= dimension < xs[0].aval.ndim:
-        return xs[0]
-    return concatenate_p.bind(*xs, dimension=operator.index(dimension))
 
 
 # ------------------------------------------------------------------------ rev

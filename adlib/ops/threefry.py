@@ -7,6 +7,7 @@ Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011).
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def hash_counters(xp: Any, k0: Any, k1: Any, counters: Any, finish: Any, out: An
       out: shape (keys, blocks) or (keys, blocks, words).
     """
     keys, blocks = out.shape[:2]
-    if isinstance(out, np.ndarray) and keys * blocks <= 4:
+    if isinstance(out, np.ndarray) and 0 < keys * blocks <= _FEW:
         _few(k0, k1, counters, finish, out)
         return
     # a GPU gains nothing from pieces that fit a cache
@@ -86,10 +87,53 @@ def hash_counters(xp: Any, k0: Any, k1: Any, counters: Any, finish: Any, out: An
             finish(x0, x1, out[some, start:stop])
 
 
+# ------------------------------------------------------------------- a few blocks
+#
+# Twenty rounds of array calls cost more than the arithmetic as long as there are few blocks.
+# Python's integers are wide enough to hold all blocks at once, one to each slot of 64 bits:
+# sums and shifts of 32-bit words do not leave their slot, and a mask clears what they spill
+# into its upper half.
+
+_FEW = 200
+
+
+@functools.lru_cache(maxsize=_FEW + 1)
+def _ones(lanes: int) -> int:
+    """1 in every slot."""
+    return sum(1 << 64 * i for i in range(lanes))
+
+
+def scramble_packed(lanes: int, k0: int, k1: int, x0: int, x1: int) -> tuple[int, int]:
+    """Encrypt blocks that are packed into integers, one block to a slot of 64 bits."""
+    ones = _ones(lanes)
+    mask = _MASK * ones
+    keys = (k0, k1, k0 ^ k1 ^ _PARITY * ones)
+    x0, x1 = (x0 + k0) & mask, (x1 + k1) & mask
+    for i in range(5):
+        for r in _ROTATIONS[i % 2]:
+            x0 = (x0 + x1) & mask
+            x1 = ((x1 << r | x1 >> (32 - r)) & mask) ^ x0
+        x0 = (x0 + keys[(i + 1) % 3]) & mask
+        x1 = (x1 + keys[(i + 2) % 3] + (i + 1) * ones) & mask
+    return x0, x1
+
+
+def _packed(words: Any) -> int:
+    return int.from_bytes(words.astype("<u8").tobytes(), "little")
+
+
 def _few(k0: Any, k1: Any, counters: Any, finish: Any, out: Any) -> None:
     keys, blocks = out.shape[:2]
-    c0, c1 = (c.tolist() for c in counters(0, blocks))
-    for row, (a, b) in enumerate(zip(k0.tolist(), k1.tolist(), strict=True)):
-        pairs = [block(a, b, x0, x1) for x0, x1 in zip(c0, c1, strict=True)]
-        words = np.array(pairs, np.uint32).reshape(blocks, 2)
-        finish(words[:, 0], words[:, 1], out[row])
+    lanes = keys * blocks
+    c0, c1 = counters(0, blocks)
+    if keys == 1:
+        ones = _ones(lanes)
+        packed = (int(k0[0]) * ones, int(k1[0]) * ones, _packed(c0), _packed(c1))
+    else:
+        packed = (*(_packed(np.repeat(k, blocks)) for k in (k0, k1)),
+                  *(_packed(np.tile(c, keys)) for c in (c0, c1)))  # fmt: skip
+    for_each = scramble_packed(lanes, *packed)
+    x0, x1 = (
+        np.frombuffer(x.to_bytes(8 * lanes, "little"), "<u8").astype(np.uint32) for x in for_each
+    )
+    finish(x0.reshape(keys, blocks), x1.reshape(keys, blocks), out)

@@ -301,3 +301,19 @@ def test_return_shape():
 def test_axis_env():
     jaxpr = make_jaxpr(lambda x: adlib.lax.psum(x, "i"), axis_env=[("i", 4)])(jnp.ones(3))
     assert jaxpr.eqns[0].primitive.name == "psum"
+
+
+def test_equal_static_values_of_different_types_are_different_constants():
+    g = jit(lambda x, flag: x * 2 if flag is True else x * 3, static_argnums=1)
+    assert [float(g(1.0, v)) for v in (1, True, 1.0)] == [3.0, 2.0, 3.0]
+
+
+def test_results_without_leaves():
+    g = jit(lambda x: None)
+    assert [g(jnp.ones(2)) for _ in range(3)] == [None, None, None]
+    assert [jit(lambda x: ())(1.0) for _ in range(2)] == [(), ()]
+
+
+def test_debug_nans_finds_the_operation_inside_a_jitted_function():
+    with adlib.debug_nans(), pytest.raises(FloatingPointError, match=r"\(nan\) encountered in log"):
+        jit(lambda x: jnp.log(x) * 2.0)(-1.0)

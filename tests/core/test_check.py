@@ -65,7 +65,9 @@ def wrong_dtype():
 
 def wrong_count():
     jaxpr, x, first, second = parts()
-    return Jaxpr([], [x], jaxpr.outvars, [first, second.replace(outvars=[*second.outvars, Var(vector)])])
+    return Jaxpr(
+        [], [x], jaxpr.outvars, [first, second.replace(outvars=[*second.outvars, Var(vector)])]
+    )
 
 
 def broken_inside():
@@ -89,7 +91,8 @@ BROKEN = {
     bound_twice: ["variable bound twice", "as result of sin"],
     input_twice: ["variable bound twice", "as input"],
     constant_is_input: ["variable bound twice", "as input"],
-    wrong_shape: ["results have types ['f32[3,3]']", "rule of mul says ['f32[3]']", "jnp.sin(x) * x"],
+    wrong_shape: ["results have types ['f32[3,3]']", "rule of mul says ['f32[3]']",
+                  "jnp.sin(x) * x"],
     wrong_dtype: ["results have types ['i32[3]']", "says ['f32[3]']"],
     wrong_count: ["['f32[3]', 'f32[3]']", "says ['f32[3]']"],
     broken_inside: ["rule of mul says ['f32[3]']"],
@@ -126,14 +129,21 @@ def solved(w, x):
     return lax.custom_linear_solve(lambda v: a @ v, x[0], solve, back).sum()
 
 
+WRAPPERS = {
+    "plain": lambda f: f,
+    "grad": adlib.grad,
+    "jit grad": lambda f: adlib.jit(adlib.grad(f)),
+    "hessian": adlib.hessian,
+    "jacfwd": adlib.jacfwd,
+    "checkpoint": lambda f: adlib.grad(adlib.checkpoint(f)),
+    "vmap grad": lambda f: adlib.vmap(adlib.grad(f), in_axes=(None, 0)),
+    "grad vmap": lambda f: adlib.grad(lambda w, x: adlib.vmap(f, in_axes=(None, 0))(w, x).sum()),
+}
+
+
 @pytest.mark.parametrize("f", [loss, solved])
-@pytest.mark.parametrize("wrap", [
-    lambda f: f, adlib.grad, lambda f: adlib.jit(adlib.grad(f)), adlib.hessian,
-    lambda f: adlib.vmap(adlib.grad(f), in_axes=(None, 0)),
-    lambda f: adlib.grad(lambda w, x: adlib.vmap(f, in_axes=(None, 0))(w, x).sum()),
-    lambda f: adlib.grad(adlib.checkpoint(f)), adlib.jacfwd,
-], ids=["plain", "grad", "jit grad", "hessian", "vmap grad", "grad vmap", "checkpoint", "jacfwd"])  # fmt: skip
-def test_what_transformations_write_is_well_formed(f, wrap, request):
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_what_transformations_write_is_well_formed(f, name):
     w, x = jnp.ones((3, 3)) * 0.1, jnp.ones((4, 3))
-    batched = "vmap" in request.node.callspec.id
-    check_jaxpr(make_jaxpr(wrap(f))(w, jnp.stack([x, x]) if batched else x).jaxpr)
+    given = jnp.stack([x, x]) if "vmap" in name else x
+    check_jaxpr(make_jaxpr(WRAPPERS[name](f))(w, given).jaxpr)

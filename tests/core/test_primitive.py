@@ -99,7 +99,9 @@ def test_an_implementation_may_compute_with_arrays():
 
 def test_parameters_and_several_results():
     split = Primitive("split", multiple_results=True)
-    split.def_abstract_eval(lambda x, *, at: [x.update(shape=(at,)), x.update(shape=(x.size - at,))])
+    split.def_abstract_eval(
+        lambda x, *, at: [x.update(shape=(at,)), x.update(shape=(x.size - at,))]
+    )
     split.def_impl(lambda x, *, at: (x[:at], x[at:]))
     for at in (1, 2, 1, 2):
         a, b = split.bind(jnp.arange(5), at=at)

@@ -4,7 +4,8 @@ import string
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 import adlib
 import adlib.numpy as jnp
@@ -120,7 +121,12 @@ def test_vmap_is_one_product(axes, shapes, numbers):
     text = str(adlib.make_jaxpr(mapped)(x, y))
     assert text.count("dot_general") == 1 and f"dimension_numbers={numbers}" in text
     rows = [
-        np.dot(*(np.asarray(v) if a is None else np.take(np.asarray(v), i, a) for v, a in zip((x, y), axes)))
+        np.dot(
+            *(
+                np.asarray(v) if a is None else np.take(np.asarray(v), i, a)
+                for v, a in zip((x, y), axes, strict=True)
+            )
+        )
         for i in range(5)
     ]
     np.testing.assert_allclose(mapped(x, y), np.stack(rows), rtol=1e-5)
@@ -137,7 +143,9 @@ def test_vmap_of_a_vjp_is_one_matrix_product():
 def test_jaxpr_of_a_gradient_reads_as_the_field_writes_it():
     loss = lambda a, b: jnp.sum(jnp.dot(a, b))  # noqa: E731
     text = str(adlib.make_jaxpr(adlib.grad(loss, (0, 1)))(jnp.ones((4, 3)), jnp.ones((3, 5))))
-    assert text == """\
+    assert (
+        text
+        == """\
 { lambda ; a:f32[4,3] b:f32[3,5]. let
     c:f32[4,5] = dot_general[
       dimension_numbers=(([1], [0]), ([], []))
@@ -155,6 +163,7 @@ def test_jaxpr_of_a_gradient_reads_as_the_field_writes_it():
       preferred_element_type=float32
     ] d b
   in (g, f) }"""
+    )
 
 
 # ------------------------------------------------------------------ precision
@@ -187,10 +196,16 @@ def test_unknown_precision():
 @pytest.mark.parametrize(
     "numbers, message",
     [
-        ((((2,), (1,)), ((0,), ())), "equal numbers of lhs_batch and rhs_batch dimensions, got "
-         r"lhs_batch \(0,\) and rhs_batch \(\)"),
-        ((((2,), (1,)), ((0,), (2,))), "lhs batch dimensions and rhs batch dimensions to have the "
-         r"same shape, got \(2,\) and \(5,\)"),
+        (
+            (((2,), (1,)), ((0,), ())),
+            "equal numbers of lhs_batch and rhs_batch dimensions, got "
+            r"lhs_batch \(0,\) and rhs_batch \(\)",
+        ),
+        (
+            (((2,), (1,)), ((0,), (2,))),
+            "lhs batch dimensions and rhs batch dimensions to have the "
+            r"same shape, got \(2,\) and \(5,\)",
+        ),
         ((((5,), (1,)), ((0,), (0,))), "nonnegative and less than the number of axes of the lhs"),
         ((((2,), (1,)), ((2,), (0,))), "lhs batch dimensions to be disjoint from contracting"),
         ((((2, 2), (1, 1)), ((), ())), "lhs contracting dimensions to be distinct"),

@@ -70,8 +70,14 @@ def test_jacobian_of_the_transform_is_its_matrix():
 @pytest.mark.parametrize(
     "shape, dtype, kind, lengths, message",
     [
-        ((8,), "f4", "RFFT", (7,), r"RFFT input shape \(8,\) minor dimensions must be equal to "
-         r"fft_lengths \(7,\)"),
+        (
+            (8,),
+            "f4",
+            "RFFT",
+            (7,),
+            r"RFFT input shape \(8,\) minor dimensions must be equal to "
+            r"fft_lengths \(7,\)",
+        ),
         ((8,), "c8", "IRFFT", (8,), r"fft_lengths \(8,\) \(which take a spectrum of shape \(5,\)"),
         ((8,), "c8", "RFFT", (8,), "only real valued inputs supported for rfft, got dtype complex"),
         ((8,), "f4", "FFT", (2, 8), "at least as many input dimensions as fft_lengths"),

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 import adlib
 import adlib.numpy as jnp
@@ -13,15 +14,19 @@ from adlib import lax
 
 def by_loops(x, fold, window, strides, pads, base, spread):
     """The definition: ``fold`` of the present elements of each window."""
-    full = np.full([(n - 1) * d + 1 for n, d in zip(x.shape, base)], np.nan)
+    full = np.full([(n - 1) * d + 1 for n, d in zip(x.shape, base, strict=True)], np.nan)
     full[tuple(slice(None, None, d) for d in base)] = x
     full = np.pad(full, pads, constant_values=np.nan)
-    reach = [(k - 1) * d + 1 for k, d in zip(window, spread)]
-    counts = [max(0, (n - r) // s + 1) for n, r, s in zip(full.shape, reach, strides)]
+    reach = [(k - 1) * d + 1 for k, d in zip(window, spread, strict=True)]
+    counts = [max(0, (n - r) // s + 1) for n, r, s in zip(full.shape, reach, strides, strict=True)]
     out = np.zeros(counts)
     for place in itertools.product(*map(range, counts)):
-        part = full[tuple(
-            slice(p * s, p * s + r, d) for p, s, r, d in zip(place, strides, reach, spread))]
+        part = full[
+            tuple(
+                slice(p * s, p * s + r, d)
+                for p, s, r, d in zip(place, strides, reach, spread, strict=True)
+            )
+        ]
         out[place] = fold(part[~np.isnan(part)])
     return out
 
@@ -90,7 +95,8 @@ def test_integers():
 def test_several_operands_and_any_function():
     x = jnp.arange(1.0, 5)
     sums, products = lax.reduce_window(
-        (x, x), (0.0, 1.0), lambda a, b: (a[0] + b[0], a[1] * b[1]), (2,), (1,))
+        (x, x), (0.0, 1.0), lambda a, b: (a[0] + b[0], a[1] * b[1]), (2,), (1,)
+    )
     assert sums.tolist() == [3, 5, 7] and products.tolist() == [2, 6, 12]
     grad = adlib.grad(lambda x: lax.reduce_window(x, 1.0, lax.mul, (2,)).sum())(x)
     assert grad.tolist() == [2, 4, 6, 3]
@@ -110,12 +116,15 @@ def test_known_functions_become_their_own_primitives():
 def test_jaxpr_of_a_pooling_gradient():
     f = lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (2, 2), (2, 2), "VALID").sum()  # noqa: E731
     text = str(adlib.make_jaxpr(adlib.grad(f))(jnp.ones((4, 4))))
-    assert """select_and_scatter_add[
+    assert (
+        """select_and_scatter_add[
       padding=((0, 0), (0, 0))
       select_prim=ge
       window_dimensions=(2, 2)
       window_strides=(2, 2)
-    ] c a""" in text
+    ] c a"""
+        in text
+    )
 
 
 def test_hessian_and_vmap_of_pooling():
@@ -131,7 +140,8 @@ def test_hessian_and_vmap_of_pooling():
 def test_shape_tuple():
     assert lax.reduce_window_shape_tuple((4, 4), (2, 2), (1, 2), "SAME") == (4, 2)
     assert lax.reduce_window_shape_tuple(
-        (4, 4), (2, 2), (1, 2), ((0, 1), (1, 1)), (2, 2), (1, 3)) == (7, 3)
+        (4, 4), (2, 2), (1, 2), ((0, 1), (1, 1)), (2, 2), (1, 3)
+    ) == (7, 3)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from adlib.base.source import here
 from adlib.core.array import Array
 from adlib.numpy import contraction
 from adlib.numpy.contraction import matmul, tensordot, vecdot
-from adlib.numpy.promotion import broadcast_array, broadcast_shapes, promote_dtypes, to_array
+from adlib.numpy.promotion import promote_dtypes, to_array
 from adlib.ops.linalg.parts import matrix_transpose as _matrix_transpose
 
 __all__ = [
@@ -51,8 +51,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Array:
             "Both input arrays must be (arrays of) 3-dimensional vectors, but they have "
             f"x1.shape[axis]={sizes[0]} and x2.shape[axis]={sizes[1]}{here()}"
         )
-    shape = broadcast_shapes(x.aval.shape, y.aval.shape, what="cross")
-    return contraction.cross(broadcast_array(x, shape), broadcast_array(y, shape), axis=axis)
+    return contraction.cross(x, y, axis=axis)
 
 
 def matrix_transpose(x: Any, /) -> Array:

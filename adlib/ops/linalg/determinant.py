@@ -17,7 +17,8 @@ from adlib.ops.linalg import parts
 from adlib.ops.linalg.lu import inverse, solve
 from adlib.ops.operands import normal, operands
 from adlib.ops.reshaping import full_like, reduce_sum
-from adlib.ops.structural import concatenate, rev, slice_in_dim
+from adlib.ops.stacking import concatenate
+from adlib.ops.structural import rev, slice_in_dim
 
 
 def _sum_of_products(x: Any, y: Any) -> Any:

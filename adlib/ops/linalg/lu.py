@@ -69,8 +69,11 @@ def _eliminate(x: Any) -> tuple[Any, Any]:
     for k in range(min(m, n)):
         column = lu[:, k:, k]
         # LAPACK's size of a complex number, so that both take the same pivots
-        size = np.abs(column.real) + np.abs(column.imag) if column.dtype.kind == "c" else (
-            np.abs(column))
+        size = (
+            np.abs(column.real) + np.abs(column.imag)
+            if column.dtype.kind == "c"
+            else (np.abs(column))
+        )
         best = k + np.argmax(size, axis=1)
         pivots[:, k] = best
         swapped = lu[every, best]

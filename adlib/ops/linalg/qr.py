@@ -19,7 +19,8 @@ from adlib.ops.linalg import parts
 from adlib.ops.linalg.triangular import triangular_solve_p
 from adlib.ops.operands import normal, operands
 from adlib.ops.reshaping import full_like, zeros
-from adlib.ops.structural import concatenate, slice_in_dim
+from adlib.ops.stacking import concatenate
+from adlib.ops.structural import slice_in_dim
 
 _INT32 = np.dtype(np.int32)
 
