@@ -85,7 +85,7 @@ def _scalar_text(literal: Literal) -> str:
     value = literal.val
     if literal.aval.dtype.kind in "biufc":
         return repr(value.item())
-    return str(value)
+    return repr(float(value))  # bfloat16 and its like
 
 
 def format_jaxpr(jaxpr: Jaxpr) -> str:

@@ -93,6 +93,7 @@ from adlib.ops.arithmetic import (
     tanh,
     tanh_p,
 )
+from adlib.ops.bit_generator import RandomAlgorithm, rng_bit_generator, rng_bit_generator_p
 from adlib.ops.bitwise import (
     and_p,
     bitwise_and,

@@ -51,7 +51,23 @@ def _understood(other: Any) -> bool:
     )
 
 
-def _operator(function: Callable[..., Any], primitive_name: str, kinds: str) -> Any:
+def _not_understood(sign: str, left: Any, right: Any) -> Any:
+    """NotImplemented, or the error for sequences, which Python would try to repeat or join."""
+    for other in (left, right):
+        if isinstance(other, (list, tuple, str, bytes)):
+            kinds = [
+                "Array" if isinstance(x, Array) else type(x).__name__ for x in (left, right)
+            ]
+            raise TypeError(
+                f"unsupported operand type(s) for {sign}: {kinds[0]!r} and {kinds[1]!r}{here()}\n"
+                "  Repair: convert sequences of numbers with jnp.array(...)."
+            )
+    return NotImplemented
+
+
+def _operator(
+    function: Callable[..., Any], sign: str, primitive_name: str, kinds: str
+) -> Any:
     """``self (op) other``; the primitive itself where both have one type of these kinds."""
     primitive = registry[primitive_name]
 
@@ -65,12 +81,16 @@ def _operator(function: Callable[..., Any], primitive_name: str, kinds: str) -> 
             constant = adopt(other, aval)
             if constant is not None:
                 return state.trace.process(primitive, (self, constant), {})
-        return function(self, other) if _understood(other) else NotImplemented
+        if _understood(other):
+            return function(self, other)
+        return _not_understood(sign, self, other)
 
     return operator
 
 
-def _reflected(function: Callable[..., Any], primitive_name: str, kinds: str) -> Any:
+def _reflected(
+    function: Callable[..., Any], sign: str, primitive_name: str, kinds: str
+) -> Any:
     """``other (op) self``."""
     primitive = registry[primitive_name]
 
@@ -80,35 +100,37 @@ def _reflected(function: Callable[..., Any], primitive_name: str, kinds: str) ->
             constant = adopt(other, aval)
             if constant is not None:
                 return state.trace.process(primitive, (constant, self), {})
-        return function(other, self) if _understood(other) else NotImplemented
+        if _understood(other):
+            return function(other, self)
+        return _not_understood(sign, other, self)
 
     return operator
 
 
-def _plain(function: Callable[..., Any]) -> Any:
+def _plain(function: Callable[..., Any], sign: str) -> Any:
     def operator(self: Array, other: Any) -> Any:
-        return function(self, other) if _understood(other) else NotImplemented
+        if _understood(other):
+            return function(self, other)
+        return _not_understood(sign, self, other)
 
     return operator
 
 
-def _plain_reflected(function: Callable[..., Any]) -> Any:
+def _plain_reflected(function: Callable[..., Any], sign: str) -> Any:
     def operator(self: Array, other: Any) -> Any:
-        return function(other, self) if _understood(other) else NotImplemented
+        if _understood(other):
+            return function(other, self)
+        return _not_understood(sign, other, self)
 
     return operator
 
 
-def _comparison(function: Callable[..., Any], primitive_name: str, kinds: str, sign: str) -> Any:
-    compare = _operator(function, primitive_name, kinds)
+def _comparison(function: Callable[..., Any], sign: str, primitive_name: str, kinds: str) -> Any:
+    """As ``_operator``; other objects are left to Python, for which they are just unequal."""
+    compare = _operator(function, sign, primitive_name, kinds)
 
     def operator(self: Array, other: Any) -> Any:
-        if isinstance(other, (list, tuple)):
-            raise TypeError(
-                f"unsupported operand type(s) for {sign}: 'Array' and "
-                f"{type(other).__name__!r}{here()}\n  Repair: convert it with jnp.array(...)."
-            )
-        return compare(self, other)
+        return NotImplemented if isinstance(other, (str, bytes)) else compare(self, other)
 
     return operator
 
@@ -122,7 +144,9 @@ def _power(self: Array, exponent: Any) -> Any:
         return state.trace.process(_integer_pow_primitive, (self,), {"y": exponent})
     if type(exponent) is float and self.aval.dtype.kind in "fc":
         return state.trace.process(_pow_primitive, (self, adopt(exponent, self.aval)), {})
-    return ufuncs.power(self, exponent) if _understood(exponent) else NotImplemented
+    if _understood(exponent):
+        return ufuncs.power(self, exponent)
+    return _not_understood("**", self, exponent)
 
 
 def _negative(self: Array) -> Any:
@@ -141,40 +165,40 @@ def _round(self: Array, ndigits: int | None = None) -> Any:
 _ALL, _INTS = "biufc", "iufc"
 
 OPERATORS: dict[str, Any] = {
-    "__add__": _operator(ufuncs.add, "add", _ALL),
-    "__radd__": _reflected(ufuncs.add, "add", _ALL),
-    "__sub__": _operator(ufuncs.subtract, "sub", _INTS),
-    "__rsub__": _reflected(ufuncs.subtract, "sub", _INTS),
-    "__mul__": _operator(ufuncs.multiply, "mul", _ALL),
-    "__rmul__": _reflected(ufuncs.multiply, "mul", _ALL),
-    "__truediv__": _operator(ufuncs.true_divide, "div", "fc"),
-    "__rtruediv__": _reflected(ufuncs.true_divide, "div", "fc"),
-    "__floordiv__": _plain(ufuncs.floor_divide),
-    "__rfloordiv__": _plain_reflected(ufuncs.floor_divide),
-    "__mod__": _plain(ufuncs.remainder),
-    "__rmod__": _plain_reflected(ufuncs.remainder),
-    "__divmod__": _plain(ufuncs.divmod),
-    "__rdivmod__": _plain_reflected(ufuncs.divmod),
+    "__add__": _operator(ufuncs.add, "+", "add", _ALL),
+    "__radd__": _reflected(ufuncs.add, "+", "add", _ALL),
+    "__sub__": _operator(ufuncs.subtract, "-", "sub", _INTS),
+    "__rsub__": _reflected(ufuncs.subtract, "-", "sub", _INTS),
+    "__mul__": _operator(ufuncs.multiply, "*", "mul", _ALL),
+    "__rmul__": _reflected(ufuncs.multiply, "*", "mul", _ALL),
+    "__truediv__": _operator(ufuncs.true_divide, "/", "div", "fc"),
+    "__rtruediv__": _reflected(ufuncs.true_divide, "/", "div", "fc"),
+    "__floordiv__": _plain(ufuncs.floor_divide, "//"),
+    "__rfloordiv__": _plain_reflected(ufuncs.floor_divide, "//"),
+    "__mod__": _plain(ufuncs.remainder, "%"),
+    "__rmod__": _plain_reflected(ufuncs.remainder, "%"),
+    "__divmod__": _plain(ufuncs.divmod, "divmod()"),
+    "__rdivmod__": _plain_reflected(ufuncs.divmod, "divmod()"),
     "__pow__": _power,
-    "__rpow__": _plain_reflected(ufuncs.power),
-    "__matmul__": _plain(contraction.matmul),
-    "__rmatmul__": _plain_reflected(contraction.matmul),
-    "__and__": _plain(ufuncs_logic.bitwise_and),
-    "__rand__": _plain_reflected(ufuncs_logic.bitwise_and),
-    "__or__": _plain(ufuncs_logic.bitwise_or),
-    "__ror__": _plain_reflected(ufuncs_logic.bitwise_or),
-    "__xor__": _plain(ufuncs_logic.bitwise_xor),
-    "__rxor__": _plain_reflected(ufuncs_logic.bitwise_xor),
-    "__lshift__": _plain(ufuncs_logic.left_shift),
-    "__rlshift__": _plain_reflected(ufuncs_logic.left_shift),
-    "__rshift__": _plain(ufuncs_logic.right_shift),
-    "__rrshift__": _plain_reflected(ufuncs_logic.right_shift),
-    "__eq__": _comparison(ufuncs_logic.equal, "eq", _ALL, "=="),
-    "__ne__": _comparison(ufuncs_logic.not_equal, "ne", _ALL, "!="),
-    "__lt__": _comparison(ufuncs_logic.less, "lt", "biuf", "<"),
-    "__le__": _comparison(ufuncs_logic.less_equal, "le", "biuf", "<="),
-    "__gt__": _comparison(ufuncs_logic.greater, "gt", "biuf", ">"),
-    "__ge__": _comparison(ufuncs_logic.greater_equal, "ge", "biuf", ">="),
+    "__rpow__": _plain_reflected(ufuncs.power, "**"),
+    "__matmul__": _plain(contraction.matmul, "@"),
+    "__rmatmul__": _plain_reflected(contraction.matmul, "@"),
+    "__and__": _plain(ufuncs_logic.bitwise_and, "&"),
+    "__rand__": _plain_reflected(ufuncs_logic.bitwise_and, "&"),
+    "__or__": _plain(ufuncs_logic.bitwise_or, "|"),
+    "__ror__": _plain_reflected(ufuncs_logic.bitwise_or, "|"),
+    "__xor__": _plain(ufuncs_logic.bitwise_xor, "^"),
+    "__rxor__": _plain_reflected(ufuncs_logic.bitwise_xor, "^"),
+    "__lshift__": _plain(ufuncs_logic.left_shift, "<<"),
+    "__rlshift__": _plain_reflected(ufuncs_logic.left_shift, "<<"),
+    "__rshift__": _plain(ufuncs_logic.right_shift, ">>"),
+    "__rrshift__": _plain_reflected(ufuncs_logic.right_shift, ">>"),
+    "__eq__": _comparison(ufuncs_logic.equal, "==", "eq", _ALL),
+    "__ne__": _comparison(ufuncs_logic.not_equal, "!=", "ne", _ALL),
+    "__lt__": _comparison(ufuncs_logic.less, "<", "lt", "biuf"),
+    "__le__": _comparison(ufuncs_logic.less_equal, "<=", "le", "biuf"),
+    "__gt__": _comparison(ufuncs_logic.greater, ">", "gt", "biuf"),
+    "__ge__": _comparison(ufuncs_logic.greater_equal, ">=", "ge", "biuf"),
     "__neg__": _negative,
     "__pos__": lambda self: ufuncs.positive(self),
     "__abs__": lambda self: ufuncs.absolute(self),

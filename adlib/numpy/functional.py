@@ -193,7 +193,7 @@ def apply_along_axis(
         return func1d(row, *args, **kwargs)
 
     for _ in range(1, x.aval.ndim - axis):
-        function = vmap(function, in_axes=1, out_axes=-1)
+        function = vmap(function, in_axes=-1, out_axes=-1)
     for _ in range(axis):
         function = vmap(function, in_axes=0, out_axes=0)
     return function(x)

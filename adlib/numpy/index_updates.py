@@ -17,6 +17,7 @@ from adlib.numpy.index_parsing import Item, parse
 from adlib.numpy.indexing import (
     STATIC,
     common_shape,
+    first_axis_indices,
     index_array,
     result_layout,
     static_key,
@@ -229,6 +230,10 @@ _known: dict[Any, tuple[Any, Layout]] = {}
 
 def locate(x: Any, index: Any, wrap: bool) -> tuple[Any, Any, Layout]:
     """(x, with an axis for each boolean scalar; array of indices; layout) of ``x.at[index]``."""
+    shape = x.aval.shape
+    if isinstance(index, Array) and wrap and shape and shape[0] and index.aval.dtype.kind in "iu":
+        layout = _first_axis_layout(shape, index.aval.shape)
+        return x, first_axis_indices(index, shape[0]), layout
     key = None
     if type(x) is ArrayImpl and wrap:
         entries = index if type(index) is tuple else (index,)
@@ -289,6 +294,12 @@ def _broadcast_values(values: Any, wanted: tuple[int, ...]) -> Any:
             "check the index with x[index].shape."
         )
     return broadcast_to(values, wanted)
+
+
+@functools.lru_cache(4096)
+def _first_axis_layout(shape: tuple[int, ...], index_shape: tuple[int, ...]) -> Layout:
+    rest = [("slice", d, (0, n, 1, n)) for d, n in enumerate(shape) if d]
+    return _layout(shape, (("array" if index_shape else "int", 0, index_shape), *rest))
 
 
 @functools.lru_cache(4096)

@@ -51,6 +51,8 @@ def getitem(x: Any, index: Any) -> Any:
         plan = _remembered_plan(x, index) if all([type(e) in STATIC for e in index]) else None
     elif isinstance(index, Array) and x.aval.shape and index.aval.dtype.kind in "iu":
         return _take_along_first(x, index)
+    elif kind is np.ndarray and x.aval.shape and index.dtype.kind in "iu":
+        return _take_along_first(x, from_numpy(index))
     else:
         plan = None
     return take_index(x, index) if plan is None else _static_take(x, plan)
@@ -93,13 +95,17 @@ def _take_along_first(x: Any, index: Any) -> Any:
         dtype = start.aval.dtype
         others = zeros if dtype is _INT32 else [scalar(0, dtype)] * len(zeros)
         return squeeze_p.bind(dynamic_slice_p.bind(x, start, *others, **params), dimensions=(0,))
-    indices = wrapped_indices(index, shape[0])
+    return gather_p.bind(x, first_axis_indices(index, shape[0]), **params)
+
+
+def first_axis_indices(index: Any, size: int) -> Any:
+    """An integer array, or scalar, as an array of indices along one axis."""
+    rank = len(index.aval.shape)
+    indices = wrapped_indices(index, size) if rank else normalized(strong(index), size)
     if type(indices) is ArrayImpl:
         column = indices._value[..., None]
-        indices = ArrayImpl(column, ShapedArray(column.shape, indices.aval.dtype))
-    else:
-        indices = broadcast_in_dim(indices, (*indices.aval.shape, 1), range(rank))
-    return gather_p.bind(x, indices, **params)
+        return ArrayImpl(column, ShapedArray(column.shape, indices.aval.dtype))
+    return broadcast_in_dim(indices, (*indices.aval.shape, 1), range(rank))
 
 
 @functools.lru_cache(4096)

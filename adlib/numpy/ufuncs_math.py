@@ -82,7 +82,7 @@ def log10(x: Any, /) -> Array:
 # --------------------------------------------------------------------- log-sums
 #
 # log(b**x + b**y) as max(x, y) + log(1 + b**-|x - y|), which cannot overflow. The derivative
-# is given, not derived: each argument's share b**(x - ans) of the sum, at infinities too.
+# is given, not derived: the share b**x / (b**x + b**y) of each argument, at infinities too.
 
 
 def _log_sum(x: Array, y: Array, exponential: Any, per_log: float) -> Array:
@@ -100,14 +100,14 @@ def _log_sum(x: Array, y: Array, exponential: Any, per_log: float) -> Array:
     return lax.select_n(lax.ne(delta, delta), lax.add(larger, tail), lax.add(x, y))
 
 
-def _log_sum_tangent(exponential: Any, ans: Array, primals: Any, tangents: Any) -> Array:
-    shares = []
-    for x, t in zip(primals, tangents, strict=True):
-        gap = lax.sub(x, ans)
-        undefined = lax.ne(gap, gap)
-        gap = lax.select_n(undefined, gap, lax.full_like(gap, 0))
-        shares.append(lax.mul(exponential(gap), t))
-    return lax.add(*shares)
+def _log_sum_tangent(base_log: float, primals: Any, tangents: Any) -> Array:
+    x, y = primals
+    gap = lax.sub(x, y)
+    gap = lax.select_n(lax.ne(gap, gap), gap, lax.full_like(gap, 0))
+    if base_log != 1.0:
+        gap = lax.mul(gap, scalar(base_log, gap.aval.dtype))
+    shares = lax.logistic(gap), lax.logistic(lax.neg(gap))
+    return lax.add(*[lax.mul(s, t) for s, t in zip(shares, tangents, strict=True)])
 
 
 @custom_jvp
@@ -117,8 +117,7 @@ def _logaddexp(x: Any, y: Any) -> Any:
 
 @_logaddexp.defjvp
 def _logaddexp_jvp(primals: Any, tangents: Any) -> Any:
-    ans = _logaddexp(*primals)
-    return ans, _log_sum_tangent(lax.exp, ans, primals, tangents)
+    return _logaddexp(*primals), _log_sum_tangent(1.0, primals, tangents)
 
 
 @custom_jvp
@@ -128,8 +127,7 @@ def _logaddexp2(x: Any, y: Any) -> Any:
 
 @_logaddexp2.defjvp
 def _logaddexp2_jvp(primals: Any, tangents: Any) -> Any:
-    ans = _logaddexp2(*primals)
-    return ans, _log_sum_tangent(_exp2, ans, primals, tangents)
+    return _logaddexp2(*primals), _log_sum_tangent(math.log(2), primals, tangents)
 
 
 def _exp2(x: Array) -> Array:

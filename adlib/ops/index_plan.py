@@ -191,8 +191,10 @@ class Plan:
     Attributes:
       order: the operand's axes, addressed ones first.
       rows: sizes of the addressed axes; columns: sizes of the others.
+      restored: where each axis of the operand is in ``order``.
       moved: axes of the windows (in the result's order) as they lie in the canonical order:
-        axes of the indices, window axes along addressed axes, window axes along the others.
+        axes of the indices, window axes along addressed axes, window axes along the others;
+        unmoved: the way back.
       compact: the windows' shape in that order; shape: in the result's order.
     """
 
@@ -233,6 +235,8 @@ class Plan:
             for i in range(len(self.shape))
         ]
         self.moved = tuple([p for p in places if p is not None])
+        self.in_order = self.moved == tuple(range(len(self.moved)))
+        self.unmoved, self.restored = _inverse(self.moved), _inverse(self.order)
         self.squeezed = tuple([n for n, p in zip(self.shape, places, strict=True) if p is not None])
         self.mask_shape = tuple([1 if i in offset else n for i, n in enumerate(self.shape)])
         self.limits = [shape[d] - slice_sizes[d] for d in index_map]
@@ -303,6 +307,10 @@ class Plan:
                 start = max(0, min(start, n - size))
             slices.append(slice(start, start + size))
         return tuple(slices), inside
+
+
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 
 def _row_strides(rows: tuple[int, ...], addressed: list[int]) -> dict[int, int]:

@@ -88,20 +88,21 @@ def _gather_kernel(
             plan = plans[key] = Plan(*key, dimension_numbers, slice_sizes)
         if not plan.outer:
             place, inside = plan.window(indices)
-            out = x[place].reshape(plan.shape)
-            return out if inside or not fill else _filled(xp, out, False, fill_value)
+            if inside or not fill:
+                return x[place].reshape(plan.shape)
+            return xp.full(plan.shape, _fill_for(x.dtype, fill_value), x.dtype)
         inside = plan.starts(xp, indices, False)[1] if fill else None
         out = _take(xp, x, indices, plan)
         if inside is None or inside.all():
             return out
-        return _filled(xp, out, inside.reshape(plan.mask_shape), fill_value)
+        value = xp.asarray(_fill_for(x.dtype, fill_value))
+        return xp.where(inside.reshape(plan.mask_shape), out, value)
 
     return kernel
 
 
-def _filled(xp: Any, out: Any, inside: Any, fill_value: Any) -> Any:
-    value = default_fill(out.dtype) if fill_value is None else fill_value
-    return xp.where(inside, out, np.asarray(value).astype(out.dtype))
+def _fill_for(dtype: Any, fill_value: Any) -> Any:
+    return np.asarray(default_fill(dtype) if fill_value is None else fill_value).astype(dtype)
 
 
 def _take(xp: Any, x: Any, indices: Any, plan: Plan) -> Any:
@@ -124,7 +125,7 @@ def _take(xp: Any, x: Any, indices: Any, plan: Plan) -> Any:
 
 
 def _arranged(out: Any, plan: Plan) -> Any:
-    if plan.moved != tuple(range(len(plan.moved))):
+    if not plan.in_order:
         out = out.transpose(plan.moved)
     return out.reshape(plan.shape)
 

@@ -6,6 +6,7 @@ These come first because the constructors of every other family build on them.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -266,12 +267,16 @@ def _squeeze_batch(
     return squeeze(moveaxis(args[0], dims[0], 0), tuple(d + 1 for d in dimensions)), 0
 
 
+def _squeeze_kernel(xp: Any, dimensions: tuple[int, ...]) -> Callable[..., Any]:
+    # as an index: the ellipsis keeps a result of rank 0 an array
+    index = [0 if d in dimensions else slice(None) for d in range(max(dimensions) + 1)]
+    return operator.itemgetter((*index, ...))
+
+
 squeeze_p = _rearrangement(
     "squeeze",
     shape=_squeeze_shape,
-    impl=lambda xp, x, *, dimensions: x.reshape(
-        [n for i, n in enumerate(x.shape) if i not in dimensions]
-    ),
+    kernel=_squeeze_kernel,
     transpose=lambda ct, x, *, dimensions: (expand_dims(ct, dimensions),),
     batch=_squeeze_batch,
     samples=lambda: [

@@ -182,8 +182,8 @@ def _scatter_rows(
     starts, inside = plan.starts(xp, indices, clip)
     rows = plan.row_numbers(xp, starts)
     new = updates.reshape(plan.squeezed)
-    if plan.moved != tuple(range(len(plan.moved))):
-        new = new.transpose(np.argsort(plan.moved))
+    if not plan.in_order:
+        new = new.transpose(plan.unmoved)
     if inside is not None and not inside.all():
         rows, new = rows[inside], new[inside]
     # a copy whose addressed axes come first, in one block of memory
@@ -194,7 +194,7 @@ def _scatter_rows(
         block, new = block.reshape(-1), new.reshape(-1)
     if rows.size:
         update_rows(xp, block, rows.reshape(-1), new, unique)
-    return out if plan.natural else out.transpose(np.argsort(plan.order))
+    return out if plan.natural else out.transpose(plan.restored)
 
 
 def _scatter_batch(

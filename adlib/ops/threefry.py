@@ -125,15 +125,14 @@ def _packed(words: Any) -> int:
 def _few(k0: Any, k1: Any, counters: Any, finish: Any, out: Any) -> None:
     keys, blocks = out.shape[:2]
     lanes = keys * blocks
-    c0, c1 = counters(0, blocks)
+    ones = _ones(lanes)
+    c0, c1 = (np.tile(c, keys) for c in counters(0, blocks))
     if keys == 1:
-        ones = _ones(lanes)
-        packed = (int(k0[0]) * ones, int(k1[0]) * ones, _packed(c0), _packed(c1))
+        a, b = int(k0[0]) * ones, int(k1[0]) * ones
     else:
-        packed = (*(_packed(np.repeat(k, blocks)) for k in (k0, k1)),
-                  *(_packed(np.tile(c, keys)) for c in (c0, c1)))  # fmt: skip
-    for_each = scramble_packed(lanes, *packed)
+        a, b = _packed(np.repeat(k0, blocks)), _packed(np.repeat(k1, blocks))
+    scrambled = scramble_packed(lanes, a, b, _packed(c0), _packed(c1))
     x0, x1 = (
-        np.frombuffer(x.to_bytes(8 * lanes, "little"), "<u8").astype(np.uint32) for x in for_each
+        np.frombuffer(x.to_bytes(8 * lanes, "little"), "<u8").astype(np.uint32) for x in scrambled
     )
     finish(x0.reshape(keys, blocks), x1.reshape(keys, blocks), out)
