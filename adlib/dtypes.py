@@ -9,7 +9,7 @@ import ml_dtypes
 from adlib.base.errors import TypePromotionError
 from adlib.core import dtypes as _core
 from adlib.core.array import as_value
-from adlib.core.dtypes import float0
+from adlib.core.dtypes import extended, float0, prng_key
 from adlib.numpy.scalar_types import finfo, iinfo, issubdtype, result_type
 
 bfloat16 = ml_dtypes.bfloat16
@@ -18,10 +18,12 @@ __all__ = [
     "TypePromotionError",
     "bfloat16",
     "canonicalize_dtype",
+    "extended",
     "finfo",
     "float0",
     "iinfo",
     "issubdtype",
+    "prng_key",
     "result_type",
     "scalar_type_of",
 ]

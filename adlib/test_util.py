@@ -140,6 +140,11 @@ def check_jvp(
       err_msg: put before the message.
 
     Raises AssertionError where they differ.
+
+    >>> from functools import partial
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib.test_util import check_jvp
+    >>> check_jvp(jnp.tanh, partial(adlib.jvp, jnp.tanh), (0.5,))
     """
     rng = np.random.RandomState(0)
     _compare_jvp(f, f_jvp, tuple(args), atol, rtol, eps, rng, f"{err_msg} JVP".strip())
@@ -164,6 +169,11 @@ def check_vjp(
       err_msg: put before the message.
 
     Raises AssertionError where they differ.
+
+    >>> from functools import partial
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib.test_util import check_vjp
+    >>> check_vjp(jnp.tanh, partial(adlib.vjp, jnp.tanh), (0.5,))
     """
     rng = np.random.RandomState(0)
     _compare_vjp(f, f_vjp, tuple(args), atol, rtol, eps, rng, f"{err_msg} VJP".strip())

@@ -75,17 +75,32 @@ def tree_unflatten(treedef: Any, leaves: Iterable[Any]) -> Any:
     """The tree with structure ``treedef`` and the given leaves.
 
     Raises ValueError where the number of leaves is wrong.
+
+    >>> from adlib import tree_util
+    >>> leaves, treedef = tree_util.tree_flatten({"a": 1, "b": (2, 3)})
+    >>> tree_util.tree_unflatten(treedef, [10 * x for x in leaves])
+    {'a': 10, 'b': (20, 30)}
     """
     return PyTreeDef(spec_of(treedef)).unflatten(leaves)
 
 
 def tree_leaves(tree: Any, is_leaf: IsLeaf = None) -> list[Any]:
-    """The leaves of a tree, in order."""
+    """The leaves of a tree, in order.
+
+    >>> from adlib import tree_util
+    >>> tree_util.tree_leaves({"b": [1, None], "a": 3})
+    [3, 1]
+    """
     return base.leaves(tree, is_leaf)
 
 
 def tree_structure(tree: Any, is_leaf: IsLeaf = None) -> PyTreeDef:
-    """The structure of a tree."""
+    """The structure of a tree.
+
+    >>> from adlib import tree_util
+    >>> tree_util.tree_structure({"b": [1, None], "a": 3})
+    PyTreeDef({'a': *, 'b': [*, None]})
+    """
     return PyTreeDef(base.structure(tree, is_leaf))
 
 
@@ -158,6 +173,10 @@ def tree_reduce_associative(
     """Combine the leaves with an associative operation, halves first: shallow, not a chain.
 
     Raises TypeError for a tree without leaves where no ``identity`` is given.
+
+    >>> from adlib import tree_util
+    >>> tree_util.tree_reduce_associative(lambda x, y: f"({x}{y})", list("abcd"))
+    '((ab)(cd))'
     """
 
     def combine(items: list[Any]) -> Any:
@@ -178,12 +197,22 @@ def tree_reduce_associative(
 
 
 def tree_all(tree: Any, *, is_leaf: IsLeaf = None) -> bool:
-    """Whether every leaf is true."""
+    """Whether every leaf is true.
+
+    >>> from adlib import tree_util
+    >>> tree_util.tree_all({"a": True, "b": [1, 0]})
+    False
+    """
     return all(tree_leaves(tree, is_leaf))
 
 
 def all_leaves(iterable: Iterable[Any], is_leaf: IsLeaf = None) -> bool:
-    """Whether every item is a leaf: neither a container nor None."""
+    """Whether every item is a leaf: neither a container nor None.
+
+    >>> from adlib import tree_util
+    >>> tree_util.all_leaves([1, 2]), tree_util.all_leaves([1, [2]])
+    (True, False)
+    """
     return all((is_leaf is not None and is_leaf(x)) or not is_node(type(x)) for x in iterable)
 
 
@@ -261,6 +290,10 @@ def tree_flatten_with_path(
     """(path, leaf) of every leaf, and the structure.
 
     ``is_leaf`` is called as ``is_leaf(path, node)`` where ``is_leaf_takes_path`` is set.
+
+    >>> from adlib import tree_util
+    >>> tree_util.tree_flatten_with_path({"a": [5]})[0]
+    [((DictKey(key='a'), SequenceKey(idx=0)), 5)]
     """
     decisions: list[bool] = []
 
@@ -280,7 +313,12 @@ def tree_flatten_with_path(
 def tree_leaves_with_path(
     tree: Any, is_leaf: IsLeaf = None, is_leaf_takes_path: bool = False
 ) -> list[tuple[KeyPath, Any]]:
-    """(path, leaf) of every leaf, in order."""
+    """(path, leaf) of every leaf, in order.
+
+    >>> from adlib import tree_util
+    >>> tree_util.tree_leaves_with_path((7,))
+    [((SequenceKey(idx=0),), 7)]
+    """
     return tree_flatten_with_path(tree, is_leaf, is_leaf_takes_path)[0]
 
 
@@ -312,13 +350,23 @@ def tree_map_with_path(
 
 
 def flatten_one_level(tree: Any) -> tuple[list[Any], Any]:
-    """(children, data) of the outermost container; raises ValueError for a leaf."""
+    """(children, data) of the outermost container; raises ValueError for a leaf.
+
+    >>> from adlib import tree_util
+    >>> tree_util.flatten_one_level([1, (2, 3)])[0]
+    [1, (2, 3)]
+    """
     node = _node(tree)
     return list(node.children), node.metadata
 
 
 def flatten_one_level_with_keys(tree: Any) -> tuple[tuple[tuple[Any, Any], ...], Any]:
-    """((key, child), …) and data of the outermost container; raises ValueError for a leaf."""
+    """((key, child), …) and data of the outermost container; raises ValueError for a leaf.
+
+    >>> from adlib import tree_util
+    >>> tree_util.flatten_one_level_with_keys({"a": [1]})[0]
+    ((DictKey(key='a'), [1]),)
+    """
     node = _node(tree)
     pairs = zip(node.entries, node.children, strict=True)
     return tuple((key_of(node, entry), child) for entry, child in pairs), node.metadata
@@ -332,7 +380,12 @@ def _node(tree: Any) -> Any:
 
 
 def is_tree_node(typ: type) -> bool:
-    """Whether values of the class ``typ`` are containers."""
+    """Whether values of the class ``typ`` are containers.
+
+    >>> from adlib import tree_util
+    >>> tree_util.is_tree_node(list), tree_util.is_tree_node(int)
+    (True, False)
+    """
     return isinstance(typ, type) and is_node(typ)
 
 
@@ -340,16 +393,31 @@ def is_tree_node(typ: type) -> bool:
 
 
 def treedef_children(treedef: Any) -> list[PyTreeDef]:
-    """Structures of the direct children."""
+    """Structures of the direct children.
+
+    >>> from adlib import tree_util
+    >>> tree_util.treedef_children(tree_util.tree_structure([1, (2,)]))
+    [PyTreeDef(*), PyTreeDef((*,))]
+    """
     return PyTreeDef(spec_of(treedef)).children()
 
 
 def treedef_is_leaf(treedef: Any) -> bool:
-    """Whether the structure is a single leaf."""
+    """Whether the structure is a single leaf.
+
+    >>> from adlib import tree_util
+    >>> tree_util.treedef_is_leaf(tree_util.tree_structure(1))
+    True
+    """
     return bool(spec_of(treedef).num_nodes == 1 and spec_of(treedef).num_leaves == 1)
 
 
 def treedef_tuple(treedefs: Iterable[Any]) -> PyTreeDef:
-    """The structure of a tuple of trees of the given structures."""
+    """The structure of a tuple of trees of the given structures.
+
+    >>> from adlib import tree_util
+    >>> tree_util.treedef_tuple([tree_util.tree_structure(1), tree_util.tree_structure([2])])
+    PyTreeDef((*, [*]))
+    """
     specs = [spec_of(t) for t in treedefs]
     return PyTreeDef(optree.treespec_tuple(specs, namespace=base.NAMESPACE))

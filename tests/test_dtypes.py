@@ -39,6 +39,10 @@ def test_facts_about_dtypes():
     assert dtypes.finfo(dtypes.bfloat16).eps == 2**-7 and dtypes.iinfo("int8").max == 127
     assert dtypes.issubdtype(dtypes.bfloat16, np.floating)
     assert dtypes.float0.itemsize == 0
+    key = random.key(0).dtype
+    assert dtypes.issubdtype(key, dtypes.prng_key) and jnp.issubdtype(key, dtypes.extended)
+    assert not dtypes.issubdtype(key, np.integer)
+    assert not dtypes.issubdtype(np.uint32, dtypes.prng_key)
     assert issubclass(dtypes.TypePromotionError, ValueError)
 
 

@@ -407,7 +407,7 @@ def _linear_argument(tangent: Any, aval: ShapedArray) -> Any:
         return None
     value = as_value(tangent, "linearized function")
     if not same_type(value.aval, wanted):
-        raise TypeError(
+        raise ValueError(
             "linearized function called on tangent values inconsistent with the original primal "
             f"values: got tangent {_text(value.aval)} for primal {_text(aval)}.{here()}"
         )

@@ -109,6 +109,15 @@ def leaked(tracer: Any) -> UnexpectedTracerError:
     )
 
 
+def not_linear() -> NotImplementedError:
+    return NotImplementedError(
+        "The function that was transposed is not linear: a transpose rule needs the value of an "
+        f"argument that it must be linear in.{source.here()}\n"
+        "  Repair: for the derivative of a function that is not linear use vjp; a custom_jvp rule "
+        "must be linear in its tangents."
+    )
+
+
 def immutable(target: str, index: Any) -> TypeError:
     return TypeError(
         f"adlib arrays are immutable: x[{_index_text(index)}] = value does not work on "

@@ -101,6 +101,18 @@ def register_pytree_with_keys(
 
     ``flatten_with_keys(node)`` → ((key, child), …), data. Other arguments and errors as in
     ``register_pytree_node``.
+
+    >>> from adlib import tree_util
+    >>> class Box:
+    ...     def __init__(self, inner):
+    ...         self.inner = inner
+    >>> tree_util.register_pytree_with_keys(
+    ...     Box,
+    ...     lambda b: (((tree_util.GetAttrKey("inner"), b.inner),), None),
+    ...     lambda data, children: Box(*children))
+    >>> [(path, leaf)] = tree_util.tree_leaves_with_path(Box(3))
+    >>> tree_util.keystr(path)
+    '.inner'
     """
 
     def without_keys(node: Any) -> tuple[Any, Any]:
@@ -111,7 +123,22 @@ def register_pytree_with_keys(
 
 
 def register_pytree_with_keys_class(cls: Any) -> Any:
-    """Class decorator: the class has ``tree_flatten_with_keys`` and ``tree_unflatten``."""
+    """Class decorator: the class has ``tree_flatten_with_keys`` and ``tree_unflatten``.
+
+    >>> from adlib import tree_util
+    >>> @tree_util.register_pytree_with_keys_class
+    ... class Cell:
+    ...     def __init__(self, x):
+    ...         self.x = x
+    ...     def tree_flatten_with_keys(self):
+    ...         return ((tree_util.GetAttrKey("x"), self.x),), None
+    ...     @classmethod
+    ...     def tree_unflatten(cls, data, children):
+    ...         return cls(*children)
+    >>> [(path, leaf)] = tree_util.tree_leaves_with_path(Cell(3))
+    >>> tree_util.keystr(path)
+    '.x'
+    """
     flatten = getattr(cls, "tree_flatten", None)
     register_pytree_with_keys(
         cls,
@@ -211,6 +238,15 @@ def register_static(cls: Any) -> Any:
     """Make a class a container without children: its values belong to the structure.
 
     They must be hashable and comparable. Usable as a decorator.
+
+    >>> import dataclasses
+    >>> from adlib import tree_util
+    >>> @tree_util.register_static
+    ... @dataclasses.dataclass(frozen=True)
+    ... class Mode:
+    ...     name: str
+    >>> tree_util.tree_leaves([1, Mode("train")])
+    [1]
     """
     register_pytree_node(cls, lambda node: ((), node), lambda node, _: node)
     return cls

@@ -232,8 +232,7 @@ def _settle_outputs(branches: list[ClosedJaxpr], names: list[str], what: str) ->
     first = branches[0].out_avals
     for name, other in zip(names[1:], branches[1:], strict=True):
         for i, (a, b) in enumerate(zip(first, other.out_avals, strict=True)):
-            weak = a.weak_type or b.weak_type
-            if a.shape != b.shape or (a.dtype != b.dtype and not weak):
+            if a.shape != b.shape or a.dtype != b.dtype:
                 raise TypeError(
                     f"{what} branches must have equal output types, but result {i} of "
                     f"{names[0]} has type {a.str_short()} and that of {name} {b.str_short()}."
@@ -257,7 +256,17 @@ def _converted(closed: ClosedJaxpr, targets: list[ShapedArray]) -> ClosedJaxpr:
     return stage(run, closed.in_avals)
 
 
-def cond(pred: Any, true_fun: Any, false_fun: Any, *operands: Any, **unused: Any) -> Any:
+_no_operand = object()
+
+
+def cond(
+    pred: Any,
+    true_fun: Any,
+    false_fun: Any,
+    *operands: Any,
+    operand: Any = _no_operand,
+    linear: Any = None,
+) -> Any:
     """``true_fun(*operands)`` if ``pred`` else ``false_fun(*operands)``; only one of them runs.
 
     Under vmap with a batched ``pred`` both run and each example's result is selected.
@@ -265,11 +274,25 @@ def cond(pred: Any, true_fun: Any, false_fun: Any, *operands: Any, **unused: Any
     Args:
       pred: boolean (or numeric) scalar.
       true_fun, false_fun: functions of the operands, with results of one structure and type.
+      operand: one operand by keyword, in place of ``operands``.
+      linear: accepted and ignored.
+
+    The order of older programs, ``cond(pred, x, true_fun, y, false_fun)``, which gives each
+    function its own operand, is understood as well.
 
     >>> from adlib import lax
     >>> lax.cond(True, lambda x: x + 1.0, lambda x: x - 1.0, 5.0)
     Array(6., dtype=float32, weak_type=True)
     """
+    if operand is not _no_operand:
+        if operands:
+            raise TypeError(f"lax.cond: operand= was given besides positional operands.{here()}")
+        operands = (operand,)
+    if len(operands) == 2 and callable(false_fun) and callable(operands[1]):
+        if not callable(true_fun) or not callable(operands[0]):
+            first, second = false_fun, operands[1]
+            operands = (true_fun, operands[0])
+            true_fun, false_fun = (lambda x, _: first(x)), (lambda _, y: second(y))
     if not callable(true_fun) or not callable(false_fun):
         raise TypeError(
             "lax.cond: true_fun and false_fun arguments should be callable, got "

@@ -314,10 +314,9 @@ def _transposed_body(
     res_c = [a for a, lin in zip(const_avals, c_lin, strict=True) if not lin]
     acc = [a for a, lin in zip(const_avals, c_lin, strict=True) if lin]
     res_x = [a for a, lin in zip(x_avals, x_lin, strict=True) if not lin]
-    out_avals = [a.strip_weak_type() for a in jaxpr.out_avals]
 
     def run(*args: Any) -> list[Any]:
-        consts, sums, cts, xs = _cut(list(args), len(res_c), len(acc), len(out_avals))
+        consts, sums, cts, xs = _cut(list(args), len(res_c), len(acc), len(jaxpr.out_avals))
         outs = iter(evaluate(transposed, *consts, *xs, *cts))
         full = [
             next(outs) if m else instantiate(Zero(a)) for m, a in zip(mask, lin_avals, strict=True)
@@ -325,7 +324,7 @@ def _transposed_body(
         shares, rest = full[: len(acc)], full[len(acc) :]
         return [*[add_any(s, x) for s, x in zip(sums, shares, strict=True)], *rest]
 
-    return stage(run, [*res_c, *acc, *out_avals, *res_x])
+    return stage(run, [*res_c, *acc, *jaxpr.out_avals, *res_x])
 
 
 scan_p = define_primitive(

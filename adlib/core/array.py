@@ -15,7 +15,7 @@ import numpy as np
 from adlib.base import errors
 from adlib.base.source import here
 from adlib.core import backend, dtypes
-from adlib.core.avals import ShapedArray, physical_dtype
+from adlib.core.avals import ShapedArray, is_undefined_primal, physical_dtype
 
 
 class Array:
@@ -321,6 +321,8 @@ def as_value(x: Any, what: str = "", position: int | None = None) -> Array:
     backend_array = backend._by_type.get(type(x))
     if backend_array is not None:
         return ArrayImpl(x.copy(), ShapedArray(x.shape, dtypes.canonicalize_dtype(x.dtype)))
+    if is_undefined_primal(x):
+        raise errors.not_linear()
     raise not_an_array(x, what, position)
 
 

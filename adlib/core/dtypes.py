@@ -28,6 +28,14 @@ _FLOAT8 = (float8_e4m3, float8_e4m3fn, float8_e5m2)
 _CUSTOM_FLOATS = frozenset((bfloat16, *_FLOAT8))
 
 
+class extended(np.generic):
+    """The kind of dtypes beyond NumPy's, for ``issubdtype``."""
+
+
+class prng_key(extended):
+    """The kind of PRNG keys' dtypes, for ``issubdtype``."""
+
+
 class ExtendedDType:
     """A dtype beyond NumPy's, stored as one element of ``physical`` each."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from adlib.base.source import SourceLocation
-from adlib.core.array import ArrayImpl
+from adlib.core.array import ArrayImpl, as_value
 from adlib.core.avals import ShapedArray
 from adlib.core.primitive import Primitive
 
@@ -200,8 +200,8 @@ def eval_jaxpr(jaxpr: Jaxpr, consts: list[Any], *args: Any) -> list[Any]:
     Values are dropped after their last use, so that running needs no more memory than
     the program does.
     """
-    env: dict[Var, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
-    env.update(zip(jaxpr.invars, args, strict=True))
+    env: dict[Var, Any] = dict(zip(jaxpr.constvars, map(as_value, consts), strict=True))
+    env.update(zip(jaxpr.invars, map(as_value, args), strict=True))
     last = last_uses(jaxpr)
     for i, eqn in enumerate(jaxpr.eqns):
         values = [env[v] if type(v) is Var else v.array for v in eqn.invars]  # type: ignore[union-attr]

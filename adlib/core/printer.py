@@ -112,12 +112,13 @@ def _formatted(jaxpr: Jaxpr, context: _Context) -> str:
     return text + "\n".join(_jaxpr_lines(jaxpr, context, 0))
 
 
-def _jaxpr_lines(jaxpr: Jaxpr, context: _Context, column: int) -> list[str]:
+def _jaxpr_lines(jaxpr: Jaxpr, context: _Context, column: int, indent: int = 0) -> list[str]:
+    """A program whose first line starts at ``column`` and whose others are indented."""
     binders = [
         " ".join(map(_joined_binder(context), group)) for group in (jaxpr.constvars, jaxpr.invars)
     ]
     head = f"{{ lambda {binders[0]}; {binders[1]}. let"
-    bodies = [_eqn_lines(eqn, context, 4) for eqn in jaxpr.eqns]
+    bodies = [_eqn_lines(eqn, context, indent + 4) for eqn in jaxpr.eqns]
     outs = [context.atom(v) for v in jaxpr.outvars]
     tail = f"in ({', '.join(outs)}{',' if len(outs) == 1 else ''}) }}"
     if all(len(lines) == 1 for lines in bodies):
@@ -156,13 +157,13 @@ def _eqn_lines(eqn: Eqn, context: _Context, indent: int) -> list[str]:
         _align_names(eqn, context)
     args = "".join(" " + context.atom(v) for v in eqn.invars) or " "
     prefix = f"{left} = {eqn.primitive.name}"
-    params = [_param_lines(k, v, context) for k, v in _in_order(eqn) if _shown(eqn, k, v)]
+    params = [_param_lines(k, v, context, indent) for k, v in _in_order(eqn) if _shown(eqn, k, v)]
     if not params:
         return [prefix + args]
     if all(len(lines) == 1 for lines in params):
-        flat = f"{prefix}[{' '.join(lines[0] for lines in params)}]{args}"
+        flat = f"{prefix}[{' '.join(lines[0] for lines in params)}]"
         if indent + len(flat) <= _WIDTH:
-            return [flat]
+            return [flat + args]
     body = ["  " + line for lines in params for line in lines]
     return [f"{prefix}[", *body, f"]{args}"]
 
@@ -197,14 +198,14 @@ def _shown(eqn: Eqn, name: str, value: Any) -> bool:
     return not (name.startswith("_") or (name == "broadcast_dimensions" and value == ()))
 
 
-def _param_lines(name: str, value: Any, context: _Context) -> list[str]:
+def _param_lines(name: str, value: Any, context: _Context, indent: int) -> list[str]:
     if isinstance(value, ClosedJaxpr | Jaxpr):
-        lines = _program_lines(value, context, len(name) + 7)
+        lines = _program_lines(value, context, indent + len(name) + 3, indent + 2)
         return [f"{name}={lines[0]}", *lines[1:]]
     if isinstance(value, tuple | list) and value and isinstance(value[0], ClosedJaxpr | Jaxpr):
         lines = [f"{name}=("]
         for item in value:
-            lines += ["  " + line for line in _program_lines(item, context, 8)]
+            lines += ["  " + line for line in _program_lines(item, context, indent + 4, indent + 4)]
         return [*lines, ")"]
     if name == "dimension_numbers" and type(value) is tuple:
         # the field writes groups of axes as lists: (([1], [0]), ([], []))
@@ -213,11 +214,13 @@ def _param_lines(name: str, value: Any, context: _Context) -> list[str]:
     return [f"{name}={_value_text(value)}"]
 
 
-def _program_lines(value: ClosedJaxpr | Jaxpr, context: _Context, column: int) -> list[str]:
+def _program_lines(
+    value: ClosedJaxpr | Jaxpr, context: _Context, column: int, indent: int
+) -> list[str]:
     inner = value.jaxpr if isinstance(value, ClosedJaxpr) else value
     if id(inner) in context.shared:
         return [context.shared[id(inner)]]
-    return _jaxpr_lines(inner, context, column)
+    return _jaxpr_lines(inner, context, column, indent)
 
 
 def _value_text(value: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from adlib.base import errors
 from adlib.base.source import SourceLocation, here
 from adlib.core.array import Array
-from adlib.core.avals import ShapedArray
+from adlib.core.avals import ShapedArray, is_undefined_primal
 
 
 class Trace:
@@ -171,6 +171,8 @@ def check_leaks(args: tuple[Any, ...]) -> None:
     for arg in args:
         if isinstance(arg, Tracer):
             raise errors.leaked(arg)
+        if is_undefined_primal(arg):
+            raise errors.not_linear()
         if not isinstance(arg, Array):
             raise TypeError(
                 f"a primitive was applied to {type(arg)}, which is no array.{here()}\n"

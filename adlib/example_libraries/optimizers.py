@@ -122,6 +122,12 @@ def sgd(step_size: Any) -> Any:
 
     Args:
       step_size: float or schedule.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> init_fun, update_fun, get_params = optimizers.sgd(0.1)
+    >>> state = update_fun(0, 4.0, init_fun(1.0))
+    >>> float(round(get_params(state), 4))
+    0.6
     """
     step_size = make_schedule(step_size)
 
@@ -144,6 +150,12 @@ def momentum(step_size: Any, mass: float) -> Any:
     Args:
       step_size: float or schedule.
       mass: how much of the velocity is kept, in [0, 1).
+
+    >>> from adlib.example_libraries import optimizers
+    >>> init_fun, update_fun, get_params = optimizers.momentum(0.1, 0.9)
+    >>> state = update_fun(0, 4.0, init_fun(1.0))
+    >>> float(round(get_params(state), 4))
+    0.6000000238418579
     """
     step_size = make_schedule(step_size)
 
@@ -160,7 +172,14 @@ def momentum(step_size: Any, mass: float) -> Any:
 
 @optimizer
 def nesterov(step_size: Any, mass: float) -> Any:
-    """Gradient descent with Nesterov's momentum. Args as for ``momentum``."""
+    """Gradient descent with Nesterov's momentum. Args as for ``momentum``.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> init_fun, update_fun, get_params = optimizers.nesterov(0.1, 0.9)
+    >>> state = update_fun(0, 4.0, init_fun(1.0))
+    >>> float(round(get_params(state), 4))
+    0.23999999463558197
+    """
     step_size = make_schedule(step_size)
 
     def init(x0: Any) -> Any:
@@ -183,6 +202,12 @@ def adagrad(step_size: Any, momentum: float = 0.9) -> Any:
       momentum: decay of the running mean of steps.
 
     Source: Duchi, Hazan, Singer (2011).
+
+    >>> from adlib.example_libraries import optimizers
+    >>> init_fun, update_fun, get_params = optimizers.adagrad(0.1)
+    >>> state = update_fun(0, 4.0, init_fun(1.0))
+    >>> float(round(get_params(state), 4))
+    0.9900000095367432
     """
     step_size = make_schedule(step_size)
 
@@ -208,6 +233,12 @@ def rmsprop(step_size: Any, gamma: float = 0.9, eps: float = 1e-8) -> Any:
       eps: added below the root.
 
     Source: Tieleman and Hinton, lecture 6.5 (2012).
+
+    >>> from adlib.example_libraries import optimizers
+    >>> init_fun, update_fun, get_params = optimizers.rmsprop(0.1)
+    >>> state = update_fun(0, 4.0, init_fun(1.0))
+    >>> float(round(get_params(state), 4))
+    0.6837999820709229
     """
     step_size = make_schedule(step_size)
 
@@ -229,6 +260,12 @@ def rmsprop_momentum(
     """RMSProp with momentum on its steps.
 
     Args as for ``rmsprop``, and ``momentum``, how much of the last step is kept.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> init_fun, update_fun, get_params = optimizers.rmsprop_momentum(0.1)
+    >>> state = update_fun(0, 4.0, init_fun(1.0))
+    >>> float(round(get_params(state), 4))
+    0.6837999820709229
     """
     step_size = make_schedule(step_size)
 
@@ -254,6 +291,12 @@ def adam(step_size: Any, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) 
       eps: added to the root.
 
     Source: Kingma and Ba (2015).
+
+    >>> from adlib.example_libraries import optimizers
+    >>> init_fun, update_fun, get_params = optimizers.adam(0.1)
+    >>> state = update_fun(0, 4.0, init_fun(1.0))
+    >>> float(round(get_params(state), 4))
+    0.8999999761581421
     """
     step_size = make_schedule(step_size)
 
@@ -276,6 +319,12 @@ def adamax(step_size: Any, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
     """Adamax: Adam with the greatest recent gradient in place of the root of the mean square.
 
     Args and source as for ``adam``.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> init_fun, update_fun, get_params = optimizers.adamax(0.1)
+    >>> state = update_fun(0, 4.0, init_fun(1.0))
+    >>> float(round(get_params(state), 4))
+    0.8999999761581421
     """
     step_size = make_schedule(step_size)
 
@@ -301,6 +350,12 @@ def sm3(step_size: Any, momentum: float = 0.9) -> Any:
       momentum: decay of the running mean of steps.
 
     Source: Anil, Gupta, Koren, Singer, "Memory-Efficient Adaptive Optimization" (2019).
+
+    >>> from adlib.example_libraries import optimizers
+    >>> init_fun, update_fun, get_params = optimizers.sm3(0.1)
+    >>> state = update_fun(0, 4.0, init_fun(1.0))
+    >>> float(round(get_params(state), 4))
+    0.9900000095367432
     """
     step_size = make_schedule(step_size)
 
@@ -341,6 +396,10 @@ def make_schedule(scalar_or_schedule: Any) -> Schedule:
     """A schedule as it is; a number as the constant schedule.
 
     Raises TypeError for anything else.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> optimizers.make_schedule(0.1)(5)
+    0.1
     """
     if callable(scalar_or_schedule):
         return scalar_or_schedule  # type: ignore[no-any-return]
@@ -352,19 +411,34 @@ def make_schedule(scalar_or_schedule: Any) -> Schedule:
 
 
 def constant(step_size: Any) -> Schedule:
-    """The schedule that is always ``step_size``."""
+    """The schedule that is always ``step_size``.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> optimizers.constant(0.1)(5)
+    0.1
+    """
     return lambda i: step_size
 
 
 def exponential_decay(step_size: Any, decay_steps: Any, decay_rate: Any) -> Schedule:
-    """``step_size * decay_rate ** (i / decay_steps)``."""
+    """``step_size * decay_rate ** (i / decay_steps)``.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> optimizers.exponential_decay(1.0, 10, 0.5)(20)
+    0.25
+    """
     return lambda i: step_size * decay_rate ** (i / decay_steps)
 
 
 def inverse_time_decay(
     step_size: Any, decay_steps: Any, decay_rate: Any, staircase: bool = False
 ) -> Schedule:
-    """``step_size / (1 + decay_rate * i / decay_steps)``, in whole steps with ``staircase``."""
+    """``step_size / (1 + decay_rate * i / decay_steps)``, in whole steps with ``staircase``.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> optimizers.inverse_time_decay(1.0, 10, 1.0)(10)
+    0.5
+    """
     if staircase:
         return lambda i: step_size / (1 + decay_rate * jnp.floor(i / decay_steps))
     return lambda i: step_size / (1 + decay_rate * i / decay_steps)
@@ -373,7 +447,12 @@ def inverse_time_decay(
 def polynomial_decay(
     step_size: Any, decay_steps: Any, final_step_size: Any, power: Any = 1.0
 ) -> Schedule:
-    """From ``step_size`` to ``final_step_size`` in ``decay_steps``, by a power of what is left."""
+    """From ``step_size`` to ``final_step_size`` in ``decay_steps``, by a power of what is left.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> float(optimizers.polynomial_decay(1.0, 10, 0.0)(5))
+    0.5
+    """
 
     def schedule(step: Any) -> Any:
         step = jnp.minimum(step, decay_steps)
@@ -387,6 +466,10 @@ def piecewise_constant(boundaries: Any, values: Any) -> Schedule:
     """``values[k]`` after ``k`` of the boundaries have been passed.
 
     Raises ValueError unless there is one value more than boundaries.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> float(optimizers.piecewise_constant([10], [1.0, 0.5])(11))
+    0.5
     """
     boundaries, values = jnp.array(boundaries), jnp.array(values)
     if not boundaries.ndim == values.ndim == 1:
@@ -400,12 +483,22 @@ def piecewise_constant(boundaries: Any, values: Any) -> Schedule:
 
 
 def l2_norm(tree: Any) -> Any:
-    """The Euclidean length of all leaves together."""
+    """The Euclidean length of all leaves together.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> float(optimizers.l2_norm({"a": 3.0, "b": 4.0}))
+    5.0
+    """
     return jnp.sqrt(sum(jnp.vdot(x, x) for x in tree_util.tree_leaves(tree)))
 
 
 def clip_grads(grad_tree: Any, max_norm: Any) -> Any:
-    """Gradients scaled down so that their ``l2_norm`` is at most ``max_norm``."""
+    """Gradients scaled down so that their ``l2_norm`` is at most ``max_norm``.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> float(optimizers.clip_grads(4.0, 1.0).round(4))
+    1.0
+    """
     norm = l2_norm(grad_tree)
     factor = max_norm / (norm + 1e-9)
     return tree_util.tree_map(lambda g: jnp.where(norm < max_norm, g, g * factor), grad_tree)
@@ -425,6 +518,11 @@ def unpack_optimizer_state(opt_state: OptimizerState) -> Any:
     """The state as a tree of the parameters' structure with a ``JoinPoint`` at each leaf.
 
     Such a tree can be pickled, and ``pack_optimizer_state`` takes it back.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> state = optimizers.sgd(0.1)[0]({"w": 2.0})
+    >>> optimizers.unpack_optimizer_state(state)["w"].subtree
+    2.0
     """
     points = [
         JoinPoint(tree_util.tree_unflatten(d, s))
@@ -437,6 +535,11 @@ def pack_optimizer_state(marked_pytree: Any) -> OptimizerState:
     """The state from what ``unpack_optimizer_state`` gave.
 
     Raises TypeError where a leaf is no ``JoinPoint``.
+
+    >>> from adlib.example_libraries import optimizers
+    >>> state = optimizers.sgd(0.1)[0]({"w": 2.0})
+    >>> optimizers.pack_optimizer_state(optimizers.unpack_optimizer_state(state)) == state
+    True
     """
     points, treedef = tree_util.tree_flatten(marked_pytree)
     if not all(isinstance(p, JoinPoint) for p in points):

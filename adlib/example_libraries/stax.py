@@ -144,6 +144,12 @@ def GeneralConv(
       strides: steps of the window; ones by default.
       padding: ``"VALID"``, ``"SAME"`` or (low, high) pairs.
       W_init, b_init: initializers; Glorot's normal one, and near 0.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.Conv(8, (3, 3), padding="SAME")
+    >>> init_fun(random.PRNGKey(0), (4, 28, 28, 1))[0]
+    (4, 28, 28, 8)
     """
     return _convolution(
         lax.conv_general_dilated,
@@ -170,7 +176,14 @@ def GeneralConvTranspose(
     W_init: Any = None,
     b_init: Any = _NEAR_ZERO,
 ) -> Layer:
-    """A transposed convolution for any layout. Args as for ``GeneralConv``."""
+    """A transposed convolution for any layout. Args as for ``GeneralConv``.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.ConvTranspose(8, (3, 3), (2, 2), "SAME")
+    >>> init_fun(random.PRNGKey(0), (4, 14, 14, 1))[0]
+    (4, 28, 28, 8)
+    """
     return _convolution(
         lax.conv_transpose,
         lax.conv_transpose_shape_tuple,
@@ -192,7 +205,14 @@ ConvTranspose = functools.partial(GeneralConvTranspose, ("NHWC", "HWIO", "NHWC")
 
 
 def elementwise(fun: Callable[..., Any], **fun_kwargs: Any) -> Layer:
-    """A layer without parameters that applies ``fun(x, **fun_kwargs)``."""
+    """A layer without parameters that applies ``fun(x, **fun_kwargs)``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.elementwise(jnp.sin)
+    >>> apply_fun((), jnp.zeros(2))
+    Array([0., 0.], dtype=float32)
+    """
 
     def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
         return fun(inputs, **fun_kwargs)
@@ -235,6 +255,13 @@ def BatchNorm(
       beta_init, gamma_init: initializers.
 
     Source: Ioffe and Szegedy, "Batch Normalization" (2015).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.BatchNorm(axis=0)
+    >>> apply_fun((jnp.zeros(1), jnp.ones(1)), jnp.array([[1.0], [3.0]])).round(3)
+    Array([[-1.],
+           [ 1.]], dtype=float32)
     """
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
 
@@ -312,6 +339,12 @@ def MaxPool(
       padding: ``"VALID"`` or ``"SAME"``.
       spec: layout of the inputs with N and C among its letters; ``"NHWC"`` and its likes for
         other ranks by default.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.MaxPool((2, 2))
+    >>> init_fun(random.PRNGKey(0), (4, 28, 28, 8))[0]
+    (4, 27, 27, 8)
     """
     return _pooling(lax.max, -math.inf, False, window_shape, strides, padding, spec)
 
@@ -322,7 +355,14 @@ def SumPool(
     padding: str = "VALID",
     spec: str | None = None,
 ) -> Layer:
-    """A layer of the sum over each window. Args as for ``MaxPool``."""
+    """A layer of the sum over each window. Args as for ``MaxPool``.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.SumPool((2, 2), (2, 2))
+    >>> init_fun(random.PRNGKey(0), (4, 28, 28, 8))[0]
+    (4, 14, 14, 8)
+    """
     return _pooling(lax.add, 0.0, False, window_shape, strides, padding, spec)
 
 
@@ -332,7 +372,14 @@ def AvgPool(
     padding: str = "VALID",
     spec: str | None = None,
 ) -> Layer:
-    """A layer of the mean over each window, padding not counted. Args as for ``MaxPool``."""
+    """A layer of the mean over each window, padding not counted. Args as for ``MaxPool``.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.AvgPool((2, 2), (2, 2))
+    >>> init_fun(random.PRNGKey(0), (4, 28, 28, 8))[0]
+    (4, 14, 14, 8)
+    """
     return _pooling(lax.add, 0.0, True, window_shape, strides, padding, spec)
 
 
@@ -365,7 +412,14 @@ FanInSum = _fan_in_sum()
 
 
 def FanOut(num: int) -> Layer:
-    """A layer that gives its input ``num`` times."""
+    """A layer that gives its input ``num`` times.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.FanOut(2)
+    >>> init_fun(random.PRNGKey(0), (4, 3))[0]
+    [(4, 3), (4, 3)]
+    """
 
     def init_fun(rng: Any, input_shape: Any) -> Any:
         return [input_shape] * num, ()
@@ -377,7 +431,14 @@ def FanOut(num: int) -> Layer:
 
 
 def FanInConcat(axis: int = -1) -> Layer:
-    """A layer that joins its inputs along ``axis``."""
+    """A layer that joins its inputs along ``axis``.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.FanInConcat()
+    >>> init_fun(random.PRNGKey(0), [(4, 3), (4, 5)])[0]
+    (4, 8)
+    """
 
     def init_fun(rng: Any, input_shape: Sequence[Sequence[int]]) -> Any:
         first = list(input_shape[0])
@@ -398,6 +459,13 @@ def Dropout(rate: float, mode: str = "train") -> Layer:
       mode: ``"train"``; any other makes the layer the identity.
 
     In training ``apply_fun`` needs ``rng=`` and raises ValueError without.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.Dropout(0.5)
+    >>> apply_fun((), jnp.ones(4), rng=random.PRNGKey(0))
+    Array([0., 0., 2., 2.], dtype=float32)
     """
 
     def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
@@ -455,7 +523,14 @@ def serial(*layers: Layer) -> Layer:
 
 
 def parallel(*layers: Layer) -> Layer:
-    """A layer that applies each of several layers to its own input; for use after ``FanOut``."""
+    """A layer that applies each of several layers to its own input; for use after ``FanOut``.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.parallel(stax.Dense(2), stax.Identity)
+    >>> init_fun(random.PRNGKey(0), [(4, 3), (4, 3)])[0]
+    [(4, 2), (4, 3)]
+    """
     init_funs = [init for init, _ in layers]
     apply_funs = [apply for _, apply in layers]
 
@@ -477,7 +552,14 @@ def parallel(*layers: Layer) -> Layer:
 
 
 def shape_dependent(make_layer: Callable[[Any], Layer]) -> Layer:
-    """A layer that is made only when the input's shape is known: ``make_layer(shape)``."""
+    """A layer that is made only when the input's shape is known: ``make_layer(shape)``.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.shape_dependent(lambda shape: stax.Dense(shape[-1]))
+    >>> init_fun(random.PRNGKey(0), (4, 3))[0]
+    (4, 3)
+    """
 
     def init_fun(rng: Any, input_shape: Any) -> Any:
         return make_layer(input_shape)[0](rng, input_shape)

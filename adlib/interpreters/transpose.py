@@ -28,6 +28,7 @@ from adlib.interpreters.linearize import (
 )
 from adlib.interpreters.stage import StageTrace, replay
 from adlib.ops.constructors import add_any
+from adlib.ops.conversion import convert
 
 
 def pull_back(linear: LinearMap, cotangents: Sequence[Any], consume: bool = False) -> list[Any]:
@@ -228,18 +229,20 @@ def transpose_jaxpr(
 
     It takes the other inputs, then a cotangent for each result marked ``nonzero``, and
     returns cotangents of the linear inputs that are not symbolically zero; the mask says
-    which those are.
+    which those are. Cotangents have the types of what they belong to, weak types as well.
     """
     cotangents = [
-        aval.strip_weak_type() if nz else None
-        for aval, nz in zip(closed.out_avals, nonzero, strict=True)
+        aval if nz else None for aval, nz in zip(closed.out_avals, nonzero, strict=True)
     ]
     key = ("transpose", tuple(linear), tuple(nonzero))
-    return closed.cached(key, lambda: _transpose_jaxpr(closed, linear, cotangents))  # type: ignore[no-any-return]
+    return closed.cached(key, lambda: _transpose_jaxpr(closed, linear, cotangents, True))  # type: ignore[no-any-return]
 
 
 def _transpose_jaxpr(
-    closed: ClosedJaxpr, linear: Sequence[bool], cotangents: Sequence[ShapedArray | None]
+    closed: ClosedJaxpr,
+    linear: Sequence[bool],
+    cotangents: Sequence[ShapedArray | None],
+    settle: bool = False,
 ) -> tuple[ClosedJaxpr, list[bool]]:
     with fresh(StageTrace()) as base:
         tape = Tape(base)
@@ -252,9 +255,17 @@ def _transpose_jaxpr(
             outs = replay(closed.jaxpr, closed.consts, args, base)
         inputs = [a if lin else None for a, lin in zip(args, linear, strict=True)]
         results = pull_back(LinearMap(tape, inputs, list(outs)), cts, consume=True)
+        if settle:
+            with using(base):
+                results = [_settled(r, a) for r, a in zip(results, closed.in_avals, strict=True)]
         results = [r for r, lin in zip(results, linear, strict=True) if lin]
         mask = [type(r) is not Zero for r in results]
         return base.close([r for r, m in zip(results, mask, strict=True) if m]), mask
+
+
+def _settled(ct: Any, aval: ShapedArray) -> Any:
+    """A cotangent with its value's weak type: loops need types that repeat."""
+    return ct if ct is None or type(ct) is Zero else convert(ct, ct.aval.dtype, aval.weak_type)
 
 
 def transpose_flat(

@@ -45,7 +45,13 @@ relu.defjvps(lambda g, ans, x: lax.select(x > 0, g, lax.full_like(g, 0)))
 @custom_jvp
 @jit
 def relu6(x: Any) -> Array:
-    """``min(max(x, 0), 6)``; its derivative at 0 and at 6 is taken as 0."""
+    """``min(max(x, 0), 6)``; its derivative at 0 and at 6 is taken as 0.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.relu6(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([0. , 0.5, 6. ], dtype=float32)
+    """
     return jnp.minimum(jnp.maximum(x, 0), 6.0)  # type: ignore[no-any-return]
 
 
@@ -69,20 +75,38 @@ def _float(name: str, x: Any) -> Array:
 
 @jit
 def softplus(x: Any) -> Array:
-    """``log(1 + exp(x))``: a smooth ``relu``."""
+    """``log(1 + exp(x))``: a smooth ``relu``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.softplus(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([0.1269, 0.9741, 7.0009], dtype=float32)
+    """
     return jnp.logaddexp(x, 0.0)  # type: ignore[no-any-return]
 
 
 @jit
 def sparse_plus(x: Any) -> Array:
-    """0 below -1, ``x`` above 1, ``(x + 1)**2 / 4`` between."""
+    """0 below -1, ``x`` above 1, ``(x + 1)**2 / 4`` between.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.sparse_plus(jnp.array([-2.0, 0.0, 2.0]))
+    Array([0.  , 0.25, 2.  ], dtype=float32)
+    """
     x = jnp.asarray(x)
     return jnp.where(x <= -1.0, 0.0, jnp.where(x >= 1.0, x, (x + 1.0) ** 2 / 4))  # type: ignore[no-any-return]
 
 
 @jit
 def sparse_sigmoid(x: Any) -> Array:
-    """The derivative of ``sparse_plus``: 0 below -1, 1 above 1, linear between."""
+    """The derivative of ``sparse_plus``: 0 below -1, 1 above 1, linear between.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.sparse_sigmoid(jnp.array([-2.0, 0.0, 2.0]))
+    Array([0. , 0.5, 1. ], dtype=float32)
+    """
     return 0.5 * jnp.clip(jnp.asarray(x) + 1.0, 0.0, 2.0)  # type: ignore[no-any-return]
 
 
@@ -91,6 +115,11 @@ def squareplus(x: Any, b: Any = 4) -> Array:
     """``(x + sqrt(x**2 + b)) / 2``.
 
     Source: Barron, "Squareplus: A Softplus-Like Algebraic Rectifier" (2021).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.squareplus(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([0.4142, 1.2808, 7.1401], dtype=float32)
     """
     x = _float("squareplus", x)
     return (x + jnp.sqrt(jnp.square(x) + b)) / 2  # type: ignore[no-any-return]
@@ -98,7 +127,13 @@ def squareplus(x: Any, b: Any = 4) -> Array:
 
 @jit
 def soft_sign(x: Any) -> Array:
-    """``x / (abs(x) + 1)``."""
+    """``x / (abs(x) + 1)``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.soft_sign(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-0.6667,  0.3333,  0.875 ], dtype=float32)
+    """
     x = jnp.asarray(x)
     return x / (jnp.abs(x) + 1)  # type: ignore[no-any-return]
 
@@ -108,6 +143,11 @@ def silu(x: Any) -> Array:
     """``x * sigmoid(x)``, also called swish.
 
     Source: Elfwing, Uchibe, Doya, "Sigmoid-Weighted Linear Units" (2018).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.silu(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-0.2384,  0.3112,  6.9936], dtype=float32)
     """
     x = _float("silu", x)
     return x * sigmoid(x)
@@ -118,14 +158,26 @@ swish = silu
 
 @jit
 def mish(x: Any) -> Array:
-    """``x * tanh(softplus(x))``. Source: Misra, "Mish" (2019)."""
+    """``x * tanh(softplus(x))``. Source: Misra, "Mish" (2019).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.mish(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-0.2525,  0.3752,  7.    ], dtype=float32)
+    """
     x = _float("mish", x)
     return x * jnp.tanh(softplus(x))  # type: ignore[no-any-return]
 
 
 @jit
 def log_sigmoid(x: Any) -> Array:
-    """``log(sigmoid(x))``, accurate for very negative ``x``."""
+    """``log(sigmoid(x))``, accurate for very negative ``x``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.log_sigmoid(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-2.1269e+00, -4.7410e-01, -9.0000e-04], dtype=float32)
+    """
     return -softplus(-_float("log_sigmoid", x))  # type: ignore[no-any-return]
 
 
@@ -134,6 +186,11 @@ def elu(x: Any, alpha: Any = 1.0) -> Array:
     """``x`` where positive, else ``alpha * (exp(x) - 1)``.
 
     Source: Clevert, Unterthiner, Hochreiter, "Exponential Linear Units" (2016).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.elu(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-0.8647,  0.5   ,  7.    ], dtype=float32)
     """
     x = _float("elu", x)
     # expm1 sees no large numbers, whose overflow would come back as NaN in the derivative
@@ -142,14 +199,26 @@ def elu(x: Any, alpha: Any = 1.0) -> Array:
 
 @jit
 def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Array:
-    """``x`` where it is at least 0, else ``negative_slope * x``."""
+    """``x`` where it is at least 0, else ``negative_slope * x``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.leaky_relu(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-0.02,  0.5 ,  7.  ], dtype=float32)
+    """
     x = _float("leaky_relu", x)
     return jnp.where(x >= 0, x, negative_slope * x)  # type: ignore[no-any-return]
 
 
 @jit
 def hard_tanh(x: Any) -> Array:
-    """``x`` held between -1 and 1."""
+    """``x`` held between -1 and 1.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.hard_tanh(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-1. ,  0.5,  1. ], dtype=float32)
+    """
     x = jnp.asarray(x)
     return jnp.where(x > 1, 1, jnp.where(x < -1, -1, x))  # type: ignore[no-any-return]
 
@@ -159,6 +228,11 @@ def celu(x: Any, alpha: Any = 1.0) -> Array:
     """``max(x, 0) + alpha * (exp(min(x, 0) / alpha) - 1)``: a continuously differentiable elu.
 
     Source: Barron, "Continuously Differentiable Exponential Linear Units" (2017).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.celu(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-0.8647,  0.5   ,  7.    ], dtype=float32)
     """
     x = _float("celu", x)
     return jnp.maximum(x, 0.0) + alpha * jnp.expm1(jnp.minimum(x, 0.0) / alpha)  # type: ignore[no-any-return]
@@ -169,6 +243,11 @@ def selu(x: Any) -> Array:
     """``elu`` with the scales that keep mean 0 and variance 1 through layers.
 
     Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.selu(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-1.5202,  0.5254,  7.3549], dtype=float32)
     """
     return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
 
@@ -200,6 +279,11 @@ def glu(x: Any, axis: int = -1) -> Array:
     Raises ValueError where the axis has an odd size.
 
     Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks" (2017).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.glu(jnp.array([1.0, 2.0, 0.0, 0.0]))
+    Array([0.5, 1. ], dtype=float32)
     """
     value = _float("glu", x)
     size = value.aval.shape[axis]
@@ -224,13 +308,25 @@ def _glu(axis: int) -> Any:
 
 @jit
 def hard_sigmoid(x: Any) -> Array:
-    """``relu6(x + 3) / 6``."""
+    """``relu6(x + 3) / 6``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.hard_sigmoid(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([0.1667, 0.5833, 1.    ], dtype=float32)
+    """
     return relu6(jnp.asarray(x) + 3.0) / 6.0  # type: ignore[no-any-return]
 
 
 @jit
 def hard_silu(x: Any) -> Array:
-    """``x * hard_sigmoid(x)``, also called hard swish."""
+    """``x * hard_sigmoid(x)``, also called hard swish.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.hard_silu(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-0.3333,  0.2917,  7.    ], dtype=float32)
+    """
     x = _float("hard_silu", x)
     return x * hard_sigmoid(x)  # type: ignore[no-any-return]
 
@@ -239,7 +335,13 @@ hard_swish = hard_silu
 
 
 def tanh(x: Any, /) -> Array:
-    """Hyperbolic tangent, element by element."""
+    """Hyperbolic tangent, element by element.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.tanh(jnp.array([-2.0, 0.5, 7.0])).round(4)
+    Array([-0.964 ,  0.4621,  1.    ], dtype=float32)
+    """
     return jnp.tanh(x)  # type: ignore[no-any-return]
 
 
@@ -249,6 +351,11 @@ def log1mexp(x: Any) -> Array:
     """``log(1 - exp(-x))`` for positive ``x``, without cancellation.
 
     Source: Mächler, "Accurately computing log(1 - exp(-|a|))" (2012).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.log1mexp(jnp.array([0.5, 5.0])).round(4)
+    Array([-0.9328, -0.0068], dtype=float32)
     """
     x = _float("log1mexp", x)
     return jnp.where(x < float(np.log(2)), jnp.log(-jnp.expm1(-x)), jnp.log1p(-jnp.exp(-x)))  # type: ignore[no-any-return]

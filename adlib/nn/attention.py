@@ -103,6 +103,12 @@ def dot_product_attention(
     Raises ValueError where shapes do not fit.
 
     Source: Vaswani et al., "Attention Is All You Need" (2017).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> x = jnp.ones((1, 3, 2, 4))
+    >>> nn.dot_product_attention(x, x, x, is_causal=True).shape
+    (1, 3, 2, 4)
     """
     q, k, v = jnp.asarray(query), jnp.asarray(key), jnp.asarray(value)
     single = q.aval.ndim == 3

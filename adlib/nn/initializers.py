@@ -42,12 +42,24 @@ def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> 
 
 
 def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Array:
-    """Ones; the key is not used."""
+    """Ones; the key is not used.
+
+    >>> from adlib import random
+    >>> from adlib.nn import initializers
+    >>> initializers.ones(random.key(0), (2,))
+    Array([1., 1.], dtype=float32)
+    """
     return jnp.ones(shape, _dtype(dtype))  # type: ignore[no-any-return]
 
 
 def constant(value: Any, dtype: Any = None) -> Initializer:
-    """An initializer that fills the array with ``value``."""
+    """An initializer that fills the array with ``value``.
+
+    >>> from adlib import random
+    >>> from adlib.nn import initializers
+    >>> initializers.constant(0.5)(random.key(0), (2,))
+    Array([0.5, 0.5], dtype=float32)
+    """
     default = dtype
 
     def init(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Array:
@@ -57,7 +69,13 @@ def constant(value: Any, dtype: Any = None) -> Initializer:
 
 
 def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
-    """An initializer that draws uniformly from [0, scale)."""
+    """An initializer that draws uniformly from [0, scale).
+
+    >>> from adlib import random
+    >>> from adlib.nn import initializers
+    >>> initializers.uniform(0.1)(random.key(0), (2,)).round(4)
+    Array([0.0948, 0.0979], dtype=float32)
+    """
     default = dtype
 
     def init(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Array:
@@ -68,7 +86,13 @@ def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
 
 
 def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
-    """An initializer that draws normally with mean 0 and deviation ``stddev``."""
+    """An initializer that draws normally with mean 0 and deviation ``stddev``.
+
+    >>> from adlib import random
+    >>> from adlib.nn import initializers
+    >>> initializers.normal(0.1)(random.key(0), (2,)).round(4)
+    Array([0.1623, 0.2025], dtype=float32)
+    """
     default = dtype
 
     def init(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Array:
@@ -81,7 +105,13 @@ def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
 def truncated_normal(
     stddev: Any = 1e-2, dtype: Any = None, lower: Any = -2.0, upper: Any = 2.0
 ) -> Initializer:
-    """An initializer that draws standard normals within (lower, upper), times ``stddev``."""
+    """An initializer that draws standard normals within (lower, upper), times ``stddev``.
+
+    >>> from adlib import random
+    >>> from adlib.nn import initializers
+    >>> initializers.truncated_normal(0.1)(random.key(0), (2,)).round(4)
+    Array([0.1456, 0.1715], dtype=float32)
+    """
     default = dtype
 
     def init(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Array:
@@ -261,6 +291,11 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
 
     Source: Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of
     learning" (2014).
+
+    >>> from adlib import random
+    >>> from adlib.nn import initializers
+    >>> initializers.orthogonal()(random.key(0), (3, 2)).shape
+    (3, 2)
     """
     default = dtype
 
@@ -285,6 +320,11 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
     ValueError.
 
     Source: Xiao et al., "Dynamical Isometry and a Mean Field Theory of CNNs" (2018).
+
+    >>> from adlib import random
+    >>> from adlib.nn import initializers
+    >>> initializers.delta_orthogonal()(random.key(0), (3, 3, 2, 4)).shape
+    (3, 3, 2, 4)
     """
     default = dtype
     central = orthogonal(scale, column_axis)

@@ -94,6 +94,11 @@ def logmeanexp(a: Any, axis: Any = None, where: Any = None, keepdims: bool = Fal
     """``log(mean(exp(a)))``, computed without overflow.
 
     Args as for ``logsumexp``; with ``where``, the mean of the elements that count.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.logmeanexp(jnp.array([1000.0, 1000.0]))
+    Array(1000., dtype=float32)
     """
     x = _float(a)
     total = logsumexp(x, axis=axis, where=where, keepdims=keepdims)
@@ -189,6 +194,11 @@ def standardize(
         ``"stable"`` for the mean of squared deviations.
 
     Raises ValueError for another algorithm.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import nn
+    >>> nn.standardize(jnp.array([1.0, 2.0, 3.0])).round(3)
+    Array([-1.225,  0.   ,  1.225], dtype=float32)
     """
     if algorithm not in ("fast", "stable"):
         raise ValueError(f"Unknown algorithm {algorithm!r}. Expected 'fast' or 'stable'.{here()}")

@@ -40,12 +40,12 @@ from adlib.numpy.promotion import adopt
 
 # ------------------------------------------------------------------------- operators
 
-_NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
+_OPERANDS = (Array, bool, int, float, complex, np.ndarray, np.generic)
 
 
 def _understood(other: Any) -> bool:
     return (
-        isinstance(other, (Array, *_NUMBERS))
+        isinstance(other, _OPERANDS)
         or hasattr(other, "__jax_array__")
         or type(other) in backend._by_type
     )
@@ -55,9 +55,7 @@ def _not_understood(sign: str, left: Any, right: Any) -> Any:
     """NotImplemented, or the error for sequences, which Python would try to repeat or join."""
     for other in (left, right):
         if isinstance(other, (list, tuple, str, bytes)):
-            kinds = [
-                "Array" if isinstance(x, Array) else type(x).__name__ for x in (left, right)
-            ]
+            kinds = ["Array" if isinstance(x, Array) else type(x).__name__ for x in (left, right)]
             raise TypeError(
                 f"unsupported operand type(s) for {sign}: {kinds[0]!r} and {kinds[1]!r}{here()}\n"
                 "  Repair: convert sequences of numbers with jnp.array(...)."
@@ -65,9 +63,7 @@ def _not_understood(sign: str, left: Any, right: Any) -> Any:
     return NotImplemented
 
 
-def _operator(
-    function: Callable[..., Any], sign: str, primitive_name: str, kinds: str
-) -> Any:
+def _operator(function: Callable[..., Any], sign: str, primitive_name: str, kinds: str) -> Any:
     """``self (op) other``; the primitive itself where both have one type of these kinds."""
     primitive = registry[primitive_name]
 
@@ -88,9 +84,7 @@ def _operator(
     return operator
 
 
-def _reflected(
-    function: Callable[..., Any], sign: str, primitive_name: str, kinds: str
-) -> Any:
+def _reflected(function: Callable[..., Any], sign: str, primitive_name: str, kinds: str) -> Any:
     """``other (op) self``."""
     primitive = registry[primitive_name]
 
@@ -133,6 +127,21 @@ def _comparison(function: Callable[..., Any], sign: str, primitive_name: str, ki
         return NotImplemented if isinstance(other, (str, bytes)) else compare(self, other)
 
     return operator
+
+
+def _matmul(self: Array, other: Any) -> Any:
+    if isinstance(other, Array):
+        a, b = self.aval, other.aval
+        if (
+            len(a.shape) == 2 == len(b.shape)
+            and a.shape[1] == b.shape[0]
+            and a.dtype is b.dtype
+            and a.weak_type is b.weak_type
+        ):
+            return contraction.matrix_product(self, other)
+    elif not _understood(other):
+        return _not_understood("@", self, other)
+    return contraction.matmul(self, other)
 
 
 _pow_primitive = registry["pow"]
@@ -181,7 +190,7 @@ OPERATORS: dict[str, Any] = {
     "__rdivmod__": _plain_reflected(ufuncs.divmod, "divmod()"),
     "__pow__": _power,
     "__rpow__": _plain_reflected(ufuncs.power, "**"),
-    "__matmul__": _plain(contraction.matmul, "@"),
+    "__matmul__": _matmul,
     "__rmatmul__": _plain_reflected(contraction.matmul, "@"),
     "__and__": _plain(ufuncs_logic.bitwise_and, "&"),
     "__rand__": _plain_reflected(ufuncs_logic.bitwise_and, "&"),
@@ -249,8 +258,13 @@ def _reinterpreted(x: Array, old: Any, new: Any) -> Array:
         return x
     if old.kind == "c":
         parts = lax.stack([lax.real(x), lax.imag(x)], x.aval.ndim)
-        flat = lax.reshape(parts, (*x.aval.shape[:-1], -1 if not x.aval.ndim else
-                                   2 * x.aval.shape[-1])) if x.aval.ndim else parts
+        flat = (
+            lax.reshape(
+                parts, (*x.aval.shape[:-1], -1 if not x.aval.ndim else 2 * x.aval.shape[-1])
+            )
+            if x.aval.ndim
+            else parts
+        )
         return _reinterpreted(flat, dtypes.real_of(old), new)
     if new.kind == "c":
         real = dtypes.real_of(new)
@@ -284,8 +298,13 @@ def _copy(self: Array) -> Array:
 
 
 def _compress(
-    self: Array, condition: Any, axis: int | None = None, *, out: None = None,
-    size: int | None = None, fill_value: Any = 0,
+    self: Array,
+    condition: Any,
+    axis: int | None = None,
+    *,
+    out: None = None,
+    size: int | None = None,
+    fill_value: Any = 0,
 ) -> Array:
     """The parts along an axis where a vector of conditions holds."""
     return taking.compress(condition, self, axis, size=size, fill_value=fill_value, out=out)
@@ -338,15 +357,9 @@ METHODS: dict[str, Any] = {
         name: _method(getattr(statistics, name))
         for name in ("mean", "var", "std", "cumsum", "cumprod")
     },
-    **{
-        name: _method(getattr(contraction, name)) for name in ("dot", "trace")
-    },
-    **{
-        name: _method(getattr(choosing, name)) for name in ("clip", "choose", "nonzero")
-    },
-    **{
-        name: _method(getattr(shaping, name)) for name in ("squeeze", "swapaxes", "ravel")
-    },
+    **{name: _method(getattr(contraction, name)) for name in ("dot", "trace")},
+    **{name: _method(getattr(choosing, name)) for name in ("clip", "choose", "nonzero")},
+    **{name: _method(getattr(shaping, name)) for name in ("squeeze", "swapaxes", "ravel")},
     "__getitem__": indexing.getitem,
     "at": property(
         index_updates.IndexUpdateHelper,

@@ -27,7 +27,12 @@ from adlib.numpy.ufuncs import maximum, minimum
 
 
 def where(
-    condition: Any, x: Any = None, y: Any = None, /, *, size: int | None = None,
+    condition: Any,
+    x: Any = None,
+    y: Any = None,
+    /,
+    *,
+    size: int | None = None,
     fill_value: Any = None,
 ) -> Any:
     """``x`` where the condition holds, else ``y``; with the condition alone, its true indices.
@@ -91,8 +96,9 @@ def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> tuple
     count = x.aval.size
     flat = lax.reshape(mask, (count,))
     # a stable sort brings the true places to the front in their order
-    order = lax.sort((convert(lax.bitwise_not(flat), np.dtype(np.uint8)), lax.iota(integer, count)),
-                     0, True, 1)[1]
+    order = lax.sort(
+        (convert(lax.bitwise_not(flat), np.dtype(np.uint8)), lax.iota(integer, count)), 0, True, 1
+    )[1]
     if size > count:
         order = lax.pad(order, scalar(0, integer), [(0, size - count, 0)])
     order = lax.slice_in_dim(order, 0, size)
@@ -117,7 +123,13 @@ def unravel(flat: Array, shape: Sequence[int]) -> list[Array]:
 
 
 def clip(
-    arr: Any = None, /, min: Any = None, max: Any = None, *, a: Any = None, a_min: Any = None,
+    arr: Any = None,
+    /,
+    min: Any = None,
+    max: Any = None,
+    *,
+    a: Any = None,
+    a_min: Any = None,
     a_max: Any = None,
 ) -> Array:
     """Elements brought between ``min`` and ``max``; one of them may be left out.
@@ -163,9 +175,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-def piecewise(
-    x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any
-) -> Array:
+def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """A function given by pieces: where ``condlist[i]`` holds, ``funclist[i](x)``.
 
     Args:
@@ -181,8 +191,13 @@ def piecewise(
     if isinstance(condlist, (list, tuple)) and condlist and not np.isscalar(condlist[0]):
         conditions = [truth(to_array(c, "piecewise", 1)) for c in condlist]
     else:
-        conditions = [truth(to_array(condlist if isinstance(condlist, Array) else array(condlist),
-                                     "piecewise", 1))]
+        conditions = [
+            truth(
+                to_array(
+                    condlist if isinstance(condlist, Array) else array(condlist), "piecewise", 1
+                )
+            )
+        ]
     count, given = len(conditions), len(funclist)
     if given not in (count, count + 1):
         raise ValueError(
@@ -232,8 +247,10 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Array
         raise ValueError(f"mode={mode!r} not understood. Must be 'raise', 'wrap', or 'clip'")
     shape = broadcast_shapes(index.aval.shape, *[x.aval.shape for x in xs])
     index = broadcast_array(convert(index, np.dtype(np.int32)), shape)
-    return lax.select_n(index, *[broadcast_array(x, shape) for x in xs]) if count > 1 else (
-        broadcast_array(xs[0], shape)
+    return (
+        lax.select_n(index, *[broadcast_array(x, shape) for x in xs])
+        if count > 1
+        else (broadcast_array(xs[0], shape))
     )
 
 

@@ -50,6 +50,19 @@ def _contract(
     )
 
 
+_MATRICES = (((1,), (0,)), ((), ()))
+
+
+def matrix_product(a: Array, b: Array) -> Array:
+    """``a @ b`` for two matrices that are known to fit."""
+    params = {
+        "dimension_numbers": _MATRICES,
+        "precision": None,
+        "preferred_element_type": a.aval.dtype,
+    }
+    return state.trace.process(lax.dot_general_p, (a, b), params)
+
+
 def check_contraction(name: str, a: Array, b: Array, i: int, j: int) -> None:
     if a.aval.shape[i] != b.aval.shape[j]:
         raise TypeError(
@@ -61,7 +74,11 @@ def check_contraction(name: str, a: Array, b: Array, i: int, j: int) -> None:
 
 
 def dot(
-    a: Any, b: Any, *, precision: PrecisionLike = None, preferred_element_type: Any = None,
+    a: Any,
+    b: Any,
+    *,
+    precision: PrecisionLike = None,
+    preferred_element_type: Any = None,
     out_sharding: None = None,
 ) -> Array:
     """Product over the last axis of ``a`` and the last but one (or only one) of ``b``.
@@ -91,7 +108,11 @@ def dot(
 
 
 def matmul(
-    a: Any, b: Any, *, precision: PrecisionLike = None, preferred_element_type: Any = None,
+    a: Any,
+    b: Any,
+    *,
+    precision: PrecisionLike = None,
+    preferred_element_type: Any = None,
     out_sharding: None = None,
 ) -> Array:
     """Product of matrices, ``a @ b``; leading axes are stacks, which broadcast.
@@ -150,8 +171,12 @@ def _stacked_product(a: Array, b: Array, precision: Any, preferred: Any) -> Arra
     shift_b = [x - sum(g < x for g in gone_b) for x in batch_b]
     last_a, last_b = len(a_squeezed.aval.shape) - 1, len(b_squeezed.aval.shape) - 2
     out = _contract(
-        a_squeezed, b_squeezed, ((last_a,), (last_b,)), (tuple(shift_a), tuple(shift_b)),
-        precision, preferred,
+        a_squeezed,
+        b_squeezed,
+        ((last_a,), (last_b,)),
+        (tuple(shift_a), tuple(shift_b)),
+        precision,
+        preferred,
     )
     # the product has the batch axes, then a's own with its rows, then b's with its columns
     order = [*places, *free_a, *([] if vector else [len(lead)]), *free_b, len(lead) + 1]
@@ -182,7 +207,12 @@ def vdot(
 
 
 def vecdot(
-    x1: Any, x2: Any, /, *, axis: int = -1, precision: PrecisionLike = None,
+    x1: Any,
+    x2: Any,
+    /,
+    *,
+    axis: int = -1,
+    precision: PrecisionLike = None,
     preferred_element_type: Any = None,
 ) -> Array:
     """Inner products along an axis, with the conjugate of ``x1``; other axes broadcast.
@@ -199,9 +229,7 @@ def vecdot(
     a = lax.conj(a) if a.aval.dtype.kind == "c" else a
     a, b = (_moved_last(x, k) for x, k in ((a, i), (b, j)))
     row, column = lax.expand_dims(a, (-2,)), lax.expand_dims(b, (-1,))
-    out = matmul(
-        row, column, precision=precision, preferred_element_type=preferred_element_type
-    )
+    out = matmul(row, column, precision=precision, preferred_element_type=preferred_element_type)
     return lax.squeeze(out, (-2, -1))
 
 
@@ -266,8 +294,13 @@ def outer(a: Any, b: Any, out: None = None) -> Array:
 
 
 def tensordot(
-    a: Any, b: Any, axes: Any = 2, *, precision: PrecisionLike = None,
-    preferred_element_type: Any = None, out_sharding: None = None,
+    a: Any,
+    b: Any,
+    axes: Any = 2,
+    *,
+    precision: PrecisionLike = None,
+    preferred_element_type: Any = None,
+    out_sharding: None = None,
 ) -> Array:
     """Product over several axes.
 

@@ -86,8 +86,13 @@ def shape_of(shape: Any, what: str = "") -> tuple[int, ...]:
 
 
 def array(
-    object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K",
-    ndmin: int = 0, *, device: Any = None,
+    object: Any,
+    dtype: Any = None,
+    copy: bool | None = True,
+    order: str | None = "K",
+    ndmin: int = 0,
+    *,
+    device: Any = None,
 ) -> Array:
     """An Array from numbers, nested sequences, NumPy arrays or Arrays.
 
@@ -125,7 +130,11 @@ def array(
 
 
 def asarray(
-    a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None,
+    a: Any,
+    dtype: Any = None,
+    order: str | None = None,
+    *,
+    copy: bool | None = None,
     device: Any = None,
 ) -> Array:
     """``a`` as an Array: itself where it is one already.
@@ -408,9 +417,7 @@ def _known(a: Any, what: str) -> ShapedArray:
     return to_array(a, what).aval
 
 
-def zeros_like(
-    a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
-) -> Array:
+def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
     """Zeros of the shape and dtype of ``a``, or the given ones.
 
     >>> import adlib.numpy as jnp
@@ -474,7 +481,9 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
     if x.aval.dtype.kind == "c" and dtypes.kind(found) not in "cb":
         warnings.warn(
             "Casting from complex to real dtypes will discard the imaginary part: use x.real "
-            "to say so.", np.exceptions.ComplexWarning, stacklevel=3,
+            "to say so.",
+            np.exceptions.ComplexWarning,
+            stacklevel=3,
         )
     if found.kind == "b" and x.aval.dtype.kind != "b":
         return lax.ne(x, scalar(0, x.aval.dtype))

@@ -25,9 +25,15 @@ def _optimizer() -> Any:
 
 
 def einsum(
-    subscripts: Any, /, *operands: Any, out: None = None, optimize: Any = "auto",
-    precision: PrecisionLike = None, preferred_element_type: Any = None,
-    _dot_general: Any = None, out_sharding: None = None,
+    subscripts: Any,
+    /,
+    *operands: Any,
+    out: None = None,
+    optimize: Any = "auto",
+    precision: PrecisionLike = None,
+    preferred_element_type: Any = None,
+    _dot_general: Any = None,
+    out_sharding: None = None,
 ) -> Array:
     """Sum of products of elements, as index notation says.
 

@@ -44,7 +44,7 @@ def _core_sizes(
             f"{what}: an argument of shape {shape} does not have the {len(names)} core axes "
             f"{names}{here()}"
         )
-    for name, n in zip(names, shape[len(shape) - len(names):], strict=True):
+    for name, n in zip(names, shape[len(shape) - len(names) :], strict=True):
         if sizes.setdefault(name, n) != n:
             raise ValueError(
                 f"{what}: inconsistent size for core dimension {name!r}: {n} vs {sizes[name]}"
@@ -84,7 +84,7 @@ def vectorize(
             full = list(args)
             for i, v in zip(mapped_at, values, strict=False):
                 full[i] = v
-            rest = dict(zip(names, values[len(mapped_at):], strict=True))
+            rest = dict(zip(names, values[len(mapped_at) :], strict=True))
             return pyfunc(*full, **rest, **fixed)
 
         values = [args[i] for i in mapped_at] + [kwargs[k] for k in names]

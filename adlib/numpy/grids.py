@@ -37,9 +37,7 @@ def meshgrid(
     if not copy:
         raise ValueError("jnp.meshgrid only supports copy=True")
     if indexing not in ("xy", "ij"):
-        raise ValueError(
-            f"Valid values for indexing are 'xy' and 'ij', got {indexing}{here()}"
-        )
+        raise ValueError(f"Valid values for indexing are 'xy' and 'ij', got {indexing}{here()}")
     vectors = [to_array(x, "meshgrid", i) for i, x in enumerate(xi)]
     if any([v.aval.ndim > 1 for v in vectors]):
         shapes = [v.aval.shape for v in vectors]
@@ -134,7 +132,7 @@ class _Joined:
                 numbers = [int(n) for n in items[0].split(",")]
             except ValueError:
                 raise ValueError(f"could not understand directive {items[0]!r}{here()}") from None
-            axis, rank, start = (*numbers, *(axis, rank, start)[len(numbers):])
+            axis, rank, start = (*numbers, *(axis, rank, start)[len(numbers) :])
             items = items[1:]
         parts = []
         for item in items:

@@ -21,9 +21,7 @@ from adlib.numpy.splitting import diff
 from adlib.numpy.ufuncs import true_divide
 
 
-def histogram_bin_edges(
-    a: Any, bins: Any = 10, range: Any = None, weights: Any = None
-) -> Array:
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Array:
     """The edges of the bins that ``histogram`` takes.
 
     >>> import adlib.numpy as jnp
@@ -92,7 +90,10 @@ def histogram(
 
 
 def histogramdd(
-    sample: Any, bins: Any = 10, range: Any = None, weights: Any = None,
+    sample: Any,
+    bins: Any = 10,
+    range: Any = None,
+    weights: Any = None,
     density: bool | None = None,
 ) -> tuple[Array, list[Array]]:
     """Histogram of points with several coordinates.
@@ -113,8 +114,10 @@ def histogramdd(
     bins = list(bins) if isinstance(bins, (list, tuple)) else [bins] * rank
     ranges = list(range) if range is not None else [None] * rank
     if len(bins) != rank or len(ranges) != rank:
-        raise ValueError(f"histogramdd: bins and range must have one entry for each of the {rank} "
-                         f"coordinates{here()}")
+        raise ValueError(
+            f"histogramdd: bins and range must have one entry for each of the {rank} "
+            f"coordinates{here()}"
+        )
     columns = lax.unstack(x, 1)
     edges = [histogram_bin_edges(c, b, r) for c, b, r in zip(columns, bins, ranges, strict=True)]
     integer = dtypes.canonicalize_dtype(np.int64)
@@ -138,7 +141,11 @@ def histogramdd(
 
 
 def histogram2d(
-    x: Any, y: Any, bins: Any = 10, range: Any = None, weights: Any = None,
+    x: Any,
+    y: Any,
+    bins: Any = 10,
+    range: Any = None,
+    weights: Any = None,
     density: bool | None = None,
 ) -> tuple[Array, Array, Array]:
     """Histogram of points in the plane, and the edges along both axes.

@@ -260,7 +260,7 @@ def locate(x: Any, index: Any, wrap: bool) -> tuple[Any, Any, Layout]:
     indices = index_array(
         [columns[k] for k in layout.order], layout.outer, [layout.places[k] for k in layout.order]
     )
-    if key is not None:
+    if key is not None and indices.aval.size <= 1024:
         if len(_known) > 4096:
             _known.clear()
         _known[key] = (indices, layout)

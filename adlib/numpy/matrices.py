@@ -37,9 +37,7 @@ def _shifted_comparison(shape: tuple[int, ...], k: Any, compare: Any) -> Array:
     return compare(lax.add(row, shift), column)
 
 
-def eye(
-    N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *, device: Any = None
-) -> Array:
+def eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *, device: Any = None) -> Array:
     """Ones on a diagonal, zeros elsewhere.
 
     Args:

@@ -24,8 +24,13 @@ def _skipping(name: str, a: Any, fill: Any) -> tuple[Array, Any]:
 
 
 def nansum(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    initial: Any = None, where: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = None,
 ) -> Array:
     """``sum`` with NaN counted as 0.
 
@@ -38,7 +43,11 @@ def nansum(
 
 
 def nanmean(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
     where: Any = None,
 ) -> Array:
     """``mean`` of the elements that are not NaN.
@@ -51,8 +60,13 @@ def nanmean(
 
 
 def nanvar(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
-    keepdims: bool = False, where: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    where: Any = None,
 ) -> Array:
     """``var`` of the elements that are not NaN.
 
@@ -64,8 +78,13 @@ def nanvar(
 
 
 def nanstd(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
-    keepdims: bool = False, where: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    where: Any = None,
 ) -> Array:
     """``std`` of the elements that are not NaN.
 
@@ -87,8 +106,13 @@ def _present(name: str, a: Any, where: Any) -> Any:
 
 
 def nanprod(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    initial: Any = None, where: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = None,
 ) -> Array:
     """``prod`` with NaN counted as 1.
 
@@ -101,8 +125,15 @@ def nanprod(
 
 
 def _nan_extreme(
-    name: str, reduce: Any, a: Any, fill: float, axis: Any, out: Any, keepdims: bool,
-    initial: Any, where: Any,
+    name: str,
+    reduce: Any,
+    a: Any,
+    fill: float,
+    axis: Any,
+    out: Any,
+    keepdims: bool,
+    initial: Any,
+    where: Any,
 ) -> Array:
     x, nan = _skipping(name, a, fill)
     result = reduce(x, axis, out, keepdims, initial, where)
@@ -116,7 +147,11 @@ def _nan_extreme(
 
 
 def nanmax(
-    a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None,
+    a: Any,
+    axis: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
     where: Any = None,
 ) -> Array:
     """``max`` of the elements that are not NaN; NaN where there is nothing else.
@@ -129,7 +164,11 @@ def nanmax(
 
 
 def nanmin(
-    a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None,
+    a: Any,
+    axis: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
     where: Any = None,
 ) -> Array:
     """``min`` of the elements that are not NaN; NaN where there is nothing else.

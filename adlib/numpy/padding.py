@@ -22,7 +22,10 @@ from adlib.numpy.statistics import mean
 from adlib.numpy.ufuncs import round
 
 _STATISTICS: dict[str, Callable[..., Array]] = {
-    "maximum": max, "minimum": min, "mean": mean, "median": median,
+    "maximum": max,
+    "minimum": min,
+    "mean": mean,
+    "median": median,
 }
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "constant": ("constant_values",),
@@ -121,8 +124,11 @@ def _config(rank: int, axis: int, before: int, after: int) -> list[tuple[int, in
 
 def _constant(x: Array, amounts: Any, values: Any) -> Array:
     rank = x.aval.ndim
-    fill = convert(to_array(values if isinstance(values, Array) else np.asarray(values), "pad"),
-                   x.aval.dtype, x.aval.weak_type)
+    fill = convert(
+        to_array(values if isinstance(values, Array) else np.asarray(values), "pad"),
+        x.aval.dtype,
+        x.aval.weak_type,
+    )
     if fill.aval.size == 1:
         config = [(int(before), int(after), 0) for before, after in amounts]
         return lax.pad(x, lax.reshape(fill, ()), config)
@@ -137,21 +143,27 @@ def _constant(x: Array, amounts: Any, values: Any) -> Array:
 
 def _edge(x: Array, axis: int, before: int, after: int) -> Array:
     n = x.aval.shape[axis]
-    parts = [_stretched(lax.slice_in_dim(x, 0, 1, axis=axis), axis, before), x,
-             _stretched(lax.slice_in_dim(x, n - 1, n, axis=axis), axis, after)]
+    parts = [
+        _stretched(lax.slice_in_dim(x, 0, 1, axis=axis), axis, before),
+        x,
+        _stretched(lax.slice_in_dim(x, n - 1, n, axis=axis), axis, after),
+    ]
     return lax.concatenate(parts, axis)
 
 
 def _stretched(x: Array, axis: int, count: int) -> Array:
     shape = x.aval.shape
-    return broadcast_array(x, (*shape[:axis], count, *shape[axis + 1:]))
+    return broadcast_array(x, (*shape[:axis], count, *shape[axis + 1 :]))
 
 
 def _wrapped(x: Array, axis: int, before: int, after: int) -> Array:
     n = x.aval.shape[axis]
     left, right = divmod(before, n), divmod(after, n)
-    parts = [lax.slice_in_dim(x, n - left[1], n, axis=axis), *[x] * (left[0] + 1 + right[0]),
-             lax.slice_in_dim(x, 0, right[1], axis=axis)]
+    parts = [
+        lax.slice_in_dim(x, n - left[1], n, axis=axis),
+        *[x] * (left[0] + 1 + right[0]),
+        lax.slice_in_dim(x, 0, right[1], axis=axis),
+    ]
     return lax.concatenate(parts, axis)
 
 

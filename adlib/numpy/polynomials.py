@@ -180,7 +180,12 @@ def poly(seq_of_zeros: Any) -> Array:
 
 
 def polyfit(
-    x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False, w: Any = None,
+    x: Any,
+    y: Any,
+    deg: int,
+    rcond: float | None = None,
+    full: bool = False,
+    w: Any = None,
     cov: Any = False,
 ) -> Any:
     """The polynomial of degree ``deg`` that fits points best, in least squares.
@@ -202,8 +207,10 @@ def polyfit(
     if x.aval.ndim != 1 or not x.aval.size:
         raise TypeError(f"expected non-empty 1D vector for x, got shape {x.aval.shape}{here()}")
     if y.aval.ndim not in (1, 2) or y.aval.shape[0] != x.aval.shape[0]:
-        raise TypeError(f"expected x and y to have same length, got shapes {x.aval.shape} and "
-                        f"{y.aval.shape}{here()}")
+        raise TypeError(
+            f"expected x and y to have same length, got shapes {x.aval.shape} and "
+            f"{y.aval.shape}{here()}"
+        )
     count, dtype = x.aval.shape[0], x.aval.dtype
     if rcond is None:
         rcond = count * float(np.finfo(dtype).eps)
@@ -229,8 +236,10 @@ def polyfit(
         factor: Any = 1.0
     else:
         if count <= deg + 1:
-            raise ValueError(f"the number of data points must exceed order to scale the covariance "
-                             f"matrix{here()}")
+            raise ValueError(
+                f"the number of data points must exceed order to scale the covariance "
+                f"matrix{here()}"
+            )
         factor = true_divide(residuals, count - deg - 1)
     return c, multiply(inverse, factor)
 

@@ -140,9 +140,7 @@ def _with_rank(x: Array, rank: int) -> Array:
         # at once, and without a copy: the commonest thing that eager broadcasting does
         wide = (1,) * missing + shape
         aval = x.aval
-        return ArrayImpl(
-            x._value.reshape(wide), ShapedArray(wide, aval.dtype, aval.weak_type)
-        )
+        return ArrayImpl(x._value.reshape(wide), ShapedArray(wide, aval.dtype, aval.weak_type))
     return broadcast_in_dim(x, (1,) * missing + shape, tuple(range(missing, rank)))
 
 

@@ -19,8 +19,15 @@ _METHODS = ("linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf")
 
 
 def quantile(
-    a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: None = None,
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
 ) -> Array:
     """The values below which shares ``q`` of the elements lie; NaN where there is a NaN.
 
@@ -42,8 +49,15 @@ def quantile(
 
 
 def nanquantile(
-    a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: None = None,
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
 ) -> Array:
     """``quantile`` of the elements that are not NaN.
 
@@ -56,8 +70,15 @@ def nanquantile(
 
 
 def percentile(
-    a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: None = None,
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
 ) -> Array:
     """``quantile`` with ``q`` in percent.
 
@@ -70,8 +91,15 @@ def percentile(
 
 
 def nanpercentile(
-    a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: None = None,
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
 ) -> Array:
     """``percentile`` of the elements that are not NaN.
 
@@ -84,7 +112,10 @@ def nanpercentile(
 
 
 def median(
-    a: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
+    a: Any,
+    axis: Any = None,
+    out: None = None,
+    overwrite_input: bool = False,
     keepdims: bool = False,
 ) -> Array:
     """The middle element, or the mean of the two middle ones; NaN where there is a NaN.
@@ -98,7 +129,10 @@ def median(
 
 
 def nanmedian(
-    a: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
+    a: Any,
+    axis: Any = None,
+    out: None = None,
+    overwrite_input: bool = False,
     keepdims: bool = False,
 ) -> Array:
     """``median`` of the elements that are not NaN.
@@ -140,7 +174,7 @@ def _quantile(
     kept = [i for i in range(len(shape)) if i not in axes]
     # the reduced axes as one in front: q then picks rows
     x = lax.transpose(x, [*axes, *kept])
-    rest = x.aval.shape[len(axes):]
+    rest = x.aval.shape[len(axes) :]
     count = math.prod([shape[i] for i in axes])
     x = lax.reshape(x, (count, *rest))
     nan = lax.ne(x, x)
@@ -189,9 +223,7 @@ def _interpolated(ordered: Array, qs: Array, valid: Array, method: str) -> Array
     if method == "midpoint":
         return lax.mul(lax.add(below, above), scalar(0.5, dtype))
     weight = lax.sub(place, lax.floor(place))
-    return lax.add(
-        lax.mul(below, lax.sub(scalar(1, dtype), weight)), lax.mul(above, weight)
-    )
+    return lax.add(lax.mul(below, lax.sub(scalar(1, dtype), weight)), lax.mul(above, weight))
 
 
 def _rows(ordered: Array, place: Array) -> Array:

@@ -65,7 +65,8 @@ def arange(
     values = {"start": start, "stop": stop, "step": step}
     given = {
         name: _concrete_number(v, "arange", "stop" if name == "start" and stop is None else name)
-        for name, v in values.items() if v is not None
+        for name, v in values.items()
+        if v is not None
     }
     if found is None:
         pairs = [_number_type(v) for v in values.values() if v is not None]
@@ -92,8 +93,15 @@ def _ends(what: str, start: Any, stop: Any) -> list[Array]:
 
 
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
-    dtype: Any = None, axis: int = 0, *, device: Any = None,
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
 ) -> Any:
     """``num`` evenly spaced numbers from ``start`` to ``stop``.
 
@@ -150,8 +158,13 @@ def linspace(
 
 
 def logspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0,
-    dtype: Any = None, axis: int = 0,
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
 ) -> Array:
     """``base`` to the powers ``linspace(start, stop, num)``.
 

@@ -64,8 +64,15 @@ def _needs_identity(name: str, x: Array, axes: Any, initial: Any, where: Any) ->
 
 
 def _reduce(
-    name: str, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any,
-    operation: Callable[..., Any], combine: Callable[..., Any], identity: Callable[[Any], Any],
+    name: str,
+    a: Any,
+    axis: Any,
+    keepdims: bool,
+    initial: Any,
+    where: Any,
+    operation: Callable[..., Any],
+    combine: Callable[..., Any],
+    identity: Callable[[Any], Any],
     has_identity: bool = True,
 ) -> Array:
     """The common part; ``a`` is an Array in the dtype to reduce in."""
@@ -104,8 +111,14 @@ def _to_accumulate(name: str, a: Any, dtype: Any, wide: bool) -> Array:
 
 
 def sum(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    initial: Any = None, where: Any = None, promote_integers: bool = True,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = None,
+    promote_integers: bool = True,
 ) -> Array:
     """Sum of elements, over all axes or the given ones.
 
@@ -126,8 +139,12 @@ def sum(
     Array([4., 6.], dtype=float32)
     """
     if (
-        dtype is None and out is None and initial is None and where is None
-        and not keepdims and isinstance(a, Array)
+        dtype is None
+        and out is None
+        and initial is None
+        and where is None
+        and not keepdims
+        and isinstance(a, Array)
     ):
         aval = a.aval
         if aval.dtype.kind in "fc" and not aval.weak_type:
@@ -138,14 +155,18 @@ def sum(
             return state.trace.process(lax.reduce_sum_p, (a,), {"axes": axes}) if axes else a
     no_out("sum", out)
     x = _to_accumulate("sum", a, dtype, promote_integers)
-    return _reduce(
-        "sum", x, axis, keepdims, initial, where, lax.reduce_sum, lax.add, lambda d: 0
-    )
+    return _reduce("sum", x, axis, keepdims, initial, where, lax.reduce_sum, lax.add, lambda d: 0)
 
 
 def prod(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    initial: Any = None, where: Any = None, promote_integers: bool = True,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = None,
+    promote_integers: bool = True,
 ) -> Array:
     """Product of elements, over all axes or the given ones; arguments as for ``sum``.
 
@@ -155,9 +176,7 @@ def prod(
     """
     no_out("prod", out)
     x = _to_accumulate("prod", a, dtype, promote_integers)
-    return _reduce(
-        "prod", x, axis, keepdims, initial, where, lax.reduce_prod, lax.mul, lambda d: 1
-    )
+    return _reduce("prod", x, axis, keepdims, initial, where, lax.reduce_prod, lax.mul, lambda d: 1)
 
 
 def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Array:
@@ -190,7 +209,11 @@ def highest(dtype: Any) -> Any:
 
 
 def max(
-    a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None,
+    a: Any,
+    axis: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
     where: Any = None,
 ) -> Array:
     """Largest element, over all axes or the given ones; NaN where there is one.
@@ -207,12 +230,26 @@ def max(
     Array([5., 4.], dtype=float32)
     """
     no_out("max", out)
-    return _reduce("max", to_array(a, "max"), axis, keepdims, initial, where, lax.reduce_max,
-                   lax.max, lowest, has_identity=False)
+    return _reduce(
+        "max",
+        to_array(a, "max"),
+        axis,
+        keepdims,
+        initial,
+        where,
+        lax.reduce_max,
+        lax.max,
+        lowest,
+        has_identity=False,
+    )
 
 
 def min(
-    a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None,
+    a: Any,
+    axis: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
     where: Any = None,
 ) -> Array:
     """Smallest element, over all axes or the given ones; arguments as for ``max``.
@@ -222,8 +259,18 @@ def min(
     Array([1., 3.], dtype=float32)
     """
     no_out("min", out)
-    return _reduce("min", to_array(a, "min"), axis, keepdims, initial, where, lax.reduce_min,
-                   lax.min, highest, has_identity=False)
+    return _reduce(
+        "min",
+        to_array(a, "min"),
+        axis,
+        keepdims,
+        initial,
+        where,
+        lax.reduce_min,
+        lax.min,
+        highest,
+        has_identity=False,
+    )
 
 
 amax, amin = max, min
@@ -294,8 +341,9 @@ def any(
     """
     no_out("any", out)
     x = truth(to_array(a, "any"))
-    return _reduce("any", x, axis, keepdims, None, where, lax.reduce_or, lax.bitwise_or,
-                   lambda d: False)
+    return _reduce(
+        "any", x, axis, keepdims, None, where, lax.reduce_or, lax.bitwise_or, lambda d: False
+    )
 
 
 def all(
@@ -309,8 +357,9 @@ def all(
     """
     no_out("all", out)
     x = truth(to_array(a, "all"))
-    return _reduce("all", x, axis, keepdims, None, where, lax.reduce_and, lax.bitwise_and,
-                   lambda d: True)
+    return _reduce(
+        "all", x, axis, keepdims, None, where, lax.reduce_and, lax.bitwise_and, lambda d: True
+    )
 
 
 def allclose(

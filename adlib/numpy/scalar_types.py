@@ -88,7 +88,6 @@ bool = bool_
 # ------------------------------------------------------------ questions on dtypes
 
 
-
 def finfo(dtype: Any) -> Any:
     """Limits of a floating-point dtype: ``eps``, ``max``, ``tiny``, ``bits``, …
 
@@ -165,6 +164,8 @@ def issubdtype(arg1: Any, arg2: Any) -> builtins.bool:
     """
     first = _type_of(arg1)
     second = _type_of(arg2)
+    if issubclass(first, dtypes.extended):
+        return issubclass(first, second)
     if dtypes.kind(np.dtype(first)) == "f" and np.dtype(first).kind == "V":
         # ml_dtypes' own floats are no subclasses of np.floating, and mean to be
         if second in (np.floating, np.inexact, np.number, np.generic):
@@ -177,7 +178,7 @@ def _type_of(x: Any) -> Any:
     if isinstance(x, ScalarMeta):
         return x.dtype.type
     if isinstance(x, dtypes.ExtendedDType):
-        return np.generic
+        return dtypes.prng_key if isinstance(x, dtypes.KeyDType) else dtypes.extended
     if isinstance(x, type) and issubclass(x, np.generic):
         return x
     return np.dtype(getattr(x, "dtype", x)).type
@@ -220,6 +221,11 @@ def isdtype(dtype: Any, kind: Any) -> builtins.bool:
 
 
 _KIND_LETTERS = {
-    "bool": "b", "signed integer": "i", "unsigned integer": "u", "integral": "iu",
-    "real floating": "f", "complex floating": "c", "numeric": "iufc",
+    "bool": "b",
+    "signed integer": "i",
+    "unsigned integer": "u",
+    "integral": "iu",
+    "real floating": "f",
+    "complex floating": "c",
+    "numeric": "iufc",
 }

@@ -75,9 +75,16 @@ def _starts(ordered: Array) -> Array:
 
 
 def unique(
-    ar: Any, return_index: bool = False, return_inverse: bool = False,
-    return_counts: bool = False, axis: int | None = None, *, equal_nan: bool = True,
-    size: int | None = None, fill_value: Any = None, sorted: bool = True,
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    size: int | None = None,
+    fill_value: Any = None,
+    sorted: bool = True,
 ) -> Any:
     """The different elements, sorted; or the different rows along an axis.
 
@@ -115,8 +122,12 @@ def unique(
     number = lax.sub(lax.cumsum(convert(starts, integer), 0), scalar(1, integer))
     if not fits:
         missing = lax.ge(first, scalar(total, integer))
-        fill = ordered[0] if fill_value is None else convert(  # type: ignore[index]
-            to_array(fill_value, "unique"), x.aval.dtype
+        fill = (
+            ordered[0]
+            if fill_value is None
+            else convert(  # type: ignore[index]
+                to_array(fill_value, "unique"), x.aval.dtype
+            )
         )
         mask = lax.broadcast_in_dim(missing, values.aval.shape, (0,))
         values = lax.select_n(mask, values, broadcast_array(fill, values.aval.shape))
@@ -201,7 +212,11 @@ def unique_values(x: Any, /, *, size: int | None = None, fill_value: Any = None)
 
 
 def isin(
-    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *,
+    element: Any,
+    test_elements: Any,
+    assume_unique: bool = False,
+    invert: bool = False,
+    *,
     method: str = "auto",
 ) -> Array:
     """Whether elements occur in another array.
@@ -219,9 +234,7 @@ def isin(
     return lax.bitwise_not(found) if invert else found
 
 
-def union1d(
-    ar1: Any, ar2: Any, *, size: int | None = None, fill_value: Any = None
-) -> Array:
+def union1d(ar1: Any, ar2: Any, *, size: int | None = None, fill_value: Any = None) -> Array:
     """Elements that occur in one array or the other, sorted.
 
     >>> import adlib.numpy as jnp
@@ -233,8 +246,13 @@ def union1d(
 
 
 def intersect1d(
-    ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False, *,
-    size: int | None = None, fill_value: Any = None,
+    ar1: Any,
+    ar2: Any,
+    assume_unique: bool = False,
+    return_indices: bool = False,
+    *,
+    size: int | None = None,
+    fill_value: Any = None,
 ) -> Any:
     """Elements that occur in both arrays, sorted; and where, with ``return_indices``.
 
@@ -250,8 +268,12 @@ def intersect1d(
     if size is not None:
         known = lax.reduce_sum(convert(isin(values, others), _index_type()), (0,))
         missing = lax.ge(lax.iota(_index_type(), size), known)
-        fill = common[0] if fill_value is None else convert(  # type: ignore[index]
-            to_array(fill_value, "intersect1d"), common.aval.dtype
+        fill = (
+            common[0]
+            if fill_value is None
+            else convert(  # type: ignore[index]
+                to_array(fill_value, "intersect1d"), common.aval.dtype
+            )
         )
         common = lax.select_n(missing, common, broadcast_array(fill, common.aval.shape))
     if not return_indices:
@@ -261,7 +283,11 @@ def intersect1d(
 
 
 def setdiff1d(
-    ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | None = None,
+    ar1: Any,
+    ar2: Any,
+    assume_unique: bool = False,
+    *,
+    size: int | None = None,
     fill_value: Any = None,
 ) -> Array:
     """Elements of the first array that the second does not have, sorted.
@@ -277,7 +303,11 @@ def setdiff1d(
 
 
 def setxor1d(
-    ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | None = None,
+    ar1: Any,
+    ar2: Any,
+    assume_unique: bool = False,
+    *,
+    size: int | None = None,
     fill_value: Any = None,
 ) -> Array:
     """Elements that occur in exactly one of the arrays, sorted.

@@ -51,7 +51,11 @@ def _sliding_products(name: str, x: Array, y: Array, mode: str, precision: Any) 
 
 
 def convolve(
-    a: Any, v: Any, mode: str = "full", *, precision: Any = None,
+    a: Any,
+    v: Any,
+    mode: str = "full",
+    *,
+    precision: Any = None,
     preferred_element_type: Any = None,
 ) -> Array:
     """Convolution of two vectors.
@@ -69,7 +73,11 @@ def convolve(
 
 
 def correlate(
-    a: Any, v: Any, mode: str = "valid", *, precision: Any = None,
+    a: Any,
+    v: Any,
+    mode: str = "valid",
+    *,
+    precision: Any = None,
     preferred_element_type: Any = None,
 ) -> Array:
     """Correlation of two vectors: products with the second one shifted, and conjugated.
@@ -98,8 +106,9 @@ def _vectors(name: str, a: Any, v: Any, preferred: Any) -> list[Array]:
             f"{y.aval.shape}.{here()}"
         )
     if not x.aval.size or not y.aval.size:
-        raise ValueError(f"{name}: inputs cannot be empty, got shapes {x.aval.shape} and "
-                         f"{y.aval.shape}.{here()}")
+        raise ValueError(
+            f"{name}: inputs cannot be empty, got shapes {x.aval.shape} and {y.aval.shape}.{here()}"
+        )
     if preferred is not None:
         x, y = (convert(z, dtypes.canonicalize_dtype(preferred)) for z in (x, y))
     return [x, y]
@@ -125,8 +134,10 @@ def interp(
     """
     xp, fp = to_array(xp, "interp", 1), to_array(fp, "interp", 2)
     if xp.aval.shape != fp.aval.shape or xp.aval.ndim != 1:
-        raise ValueError(f"xp and fp must be one-dimensional arrays of equal size, got shapes "
-                         f"{xp.aval.shape} and {fp.aval.shape}{here()}")
+        raise ValueError(
+            f"xp and fp must be one-dimensional arrays of equal size, got shapes "
+            f"{xp.aval.shape} and {fp.aval.shape}{here()}"
+        )
     x, xp = (convert(v, v.aval.dtype) for v in promote_dtypes_inexact("interp", x, xp))
     (fp,) = promote_dtypes_inexact("interp", fp)
     if period is not None:
@@ -156,8 +167,10 @@ def interp(
     for outside, end, at in ((lax.lt(x, xp[0]), 0, left), (lax.gt(x, xp[count - 1]), -1, right)):  # type: ignore[index]
         if isinstance(at, str):
             if at != "extrapolate":
-                raise ValueError(f"the only valid string value of left and right is 'extrapolate', "
-                                 f"but got: {at!r}{here()}")
+                raise ValueError(
+                    f"the only valid string value of left and right is 'extrapolate', "
+                    f"but got: {at!r}{here()}"
+                )
             continue
         value = where(outside, fp[end] if at is None else at, value)  # type: ignore[index]
     return value
@@ -175,13 +188,12 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     """
     x = diff(ravel(to_array(ary, "ediff1d")))
     parts = [to_begin, x, to_end]
-    return concatenate([ravel(convert(to_array(p, "ediff1d"), x.aval.dtype))
-                        for p in parts if p is not None])
+    return concatenate(
+        [ravel(convert(to_array(p, "ediff1d"), x.aval.dtype)) for p in parts if p is not None]
+    )
 
 
-def gradient(
-    f: Any, *varargs: Any, axis: Any = None, edge_order: int | None = None
-) -> Any:
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int | None = None) -> Any:
     """Derivative of a sampled function, by central differences; one array for each axis.
 
     Args:
@@ -208,8 +220,10 @@ def gradient(
 def _gradient_along(x: Array, spacing: Any, axis: int) -> Array:
     n = x.aval.shape[axis]
     if n < 2:
-        raise ValueError("Shape of array too small to calculate a numerical gradient, at least 2 "
-                         f"elements are required.{here()}")
+        raise ValueError(
+            "Shape of array too small to calculate a numerical gradient, at least 2 "
+            f"elements are required.{here()}"
+        )
     x = moveaxis(x, axis, 0)
     dtype = x.aval.dtype
     h = convert(to_array(spacing, "gradient", 1), dtype)
@@ -219,8 +233,10 @@ def _gradient_along(x: Array, spacing: Any, axis: int) -> Array:
         inner = (lax.slice_in_dim(slopes, 0, n - 2) + lax.slice_in_dim(slopes, 1, n - 1)) * 0.5
     else:
         if h.aval.shape != (n,):
-            raise ValueError("Spacing arrays must be 1D arrays, with length equal to the axis they "
-                             f"belong to: got {h.aval.shape} for an axis of size {n}{here()}")
+            raise ValueError(
+                "Spacing arrays must be 1D arrays, with length equal to the axis they "
+                f"belong to: got {h.aval.shape} for an axis of size {n}{here()}"
+            )
         h = diff(h)
         h = lax.reshape(h, (n - 1, *[1] * (x.aval.ndim - 1)))
         slopes = true_divide(steps, h)
@@ -285,8 +301,13 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, period: Any = 2 * math.p
 
 
 def cov(
-    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
-    fweights: Any = None, aweights: Any = None,
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
 ) -> Array:
     """Covariance matrix of variables: rows of ``m`` (columns without ``rowvar``).
 
@@ -338,8 +359,10 @@ def _sample_weights(x: Array, fweights: Any, aweights: Any) -> Array | None:
             continue
         w = to_array(given, "cov")
         if w.aval.shape != (x.aval.shape[1],):
-            raise ValueError(f"cov: {name} must be a vector with one entry for each of the "
-                             f"{x.aval.shape[1]} samples, got shape {w.aval.shape}{here()}")
+            raise ValueError(
+                f"cov: {name} must be a vector with one entry for each of the "
+                f"{x.aval.shape[1]} samples, got shape {w.aval.shape}{here()}"
+            )
         if name == "fweights" and not dtypes.is_integer(w.aval.dtype):
             raise TypeError(f"fweights must be integer.{here()}")
         w = convert(w, dtypes.real_of(x.aval.dtype))

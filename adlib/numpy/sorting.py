@@ -45,7 +45,12 @@ def _along(name: str, a: Any, axis: int | None) -> tuple[Array, int]:
 
 
 def sort(
-    a: Any, axis: int | None = -1, *, kind: None = None, order: None = None, stable: bool = True,
+    a: Any,
+    axis: int | None = -1,
+    *,
+    kind: None = None,
+    order: None = None,
+    stable: bool = True,
     descending: bool = False,
 ) -> Array:
     """Elements in ascending order along an axis (flattened for None); NaN comes last.
@@ -61,7 +66,12 @@ def sort(
 
 
 def argsort(
-    a: Any, axis: int | None = -1, *, kind: None = None, order: None = None, stable: bool = True,
+    a: Any,
+    axis: int | None = -1,
+    *,
+    kind: None = None,
+    order: None = None,
+    stable: bool = True,
     descending: bool = False,
 ) -> Array:
     """The indices that put elements in ascending order; equal ones keep their order.

@@ -143,7 +143,11 @@ def tile(A: Any, reps: Any) -> Array:
 
 
 def repeat(
-    a: Any, repeats: Any, axis: int | None = None, *, total_repeat_length: int | None = None,
+    a: Any,
+    repeats: Any,
+    axis: int | None = None,
+    *,
+    total_repeat_length: int | None = None,
     out_sharding: None = None,
 ) -> Array:
     """Each element repeated in place, along an axis or in the flattened array.

@@ -56,8 +56,13 @@ def _count(x: Array, axes: tuple[int, ...], where: Any, dtype: Any, keepdims: bo
 
 
 def mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-    *, where: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    *,
+    where: Any = None,
 ) -> Array:
     """Arithmetic mean, over all axes or the given ones, in floating point.
 
@@ -74,6 +79,11 @@ def mean(
     """
     no_out("mean", out)
     x = to_array(a, "mean")
+    aval = x.aval
+    if dtype is None and where is None and not keepdims and aval.dtype.char in "fdFD":
+        axes = axes_of(axis, len(aval.shape))
+        count = scalar(math.prod([aval.shape[i] for i in axes]), aval.dtype)
+        return lax.div_p.bind(sum(x, axis=axes), count)
     result = _result_dtype(x, dtype, "mean")
     work = _computed_in(result)
     axes = axes_of(axis, x.aval.ndim)
@@ -121,8 +131,16 @@ def average(
 
 
 def var(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
-    keepdims: bool = False, *, where: Any = None, mean: Any = None, correction: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = None,
+    mean: Any = None,
+    correction: Any = None,
 ) -> Array:
     """Variance: mean squared distance from the mean.
 
@@ -171,8 +189,16 @@ def var(
 
 
 def std(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
-    keepdims: bool = False, *, where: Any = None, mean: Any = None, correction: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = None,
+    mean: Any = None,
+    correction: Any = None,
 ) -> Array:
     """Standard deviation: the square root of ``var``, with the same arguments.
 

@@ -56,8 +56,14 @@ def _in_mode(index: Array, size: int, mode: Any) -> tuple[Array, Any]:
 
 
 def take(
-    a: Any, indices: Any, axis: int | None = None, out: None = None, mode: str | None = None,
-    unique_indices: bool = False, indices_are_sorted: bool = False, fill_value: Any = None,
+    a: Any,
+    indices: Any,
+    axis: int | None = None,
+    out: None = None,
+    mode: str | None = None,
+    unique_indices: bool = False,
+    indices_are_sorted: bool = False,
+    fill_value: Any = None,
 ) -> Array:
     """Elements at the given indices along an axis, or of the flattened array.
 
@@ -79,7 +85,9 @@ def take(
     axis = axis_of(axis, x.aval.ndim)
     index, mode = _in_mode(index, x.aval.shape[axis], mode)
     return x.at[(slice(None),) * axis + (index,)].get(  # type: ignore[attr-defined,no-any-return]
-        mode=mode, fill_value=fill_value, unique_indices=unique_indices,
+        mode=mode,
+        fill_value=fill_value,
+        unique_indices=unique_indices,
         indices_are_sorted=indices_are_sorted,
     )
 
@@ -96,7 +104,7 @@ def _along_axis(name: str, x: Array, index: Array, axis: int) -> tuple[Any, ...]
     broadcast_shapes(tuple(sizes), index.aval.shape, what=name)
     shape = [
         n if d == axis else max(n, index.aval.shape[d])
-        for d, n in enumerate([*sizes[:axis], index.aval.shape[axis], *sizes[axis + 1:]])
+        for d, n in enumerate([*sizes[:axis], index.aval.shape[axis], *sizes[axis + 1 :]])
     ]
     index = broadcast_array(index, tuple(shape))
     result: list[Any] = []
@@ -147,7 +155,12 @@ def _copying(name: str, inplace: bool) -> None:
 
 
 def put_along_axis(
-    arr: Any, indices: Any, values: Any, axis: int | None, inplace: bool = True, *,
+    arr: Any,
+    indices: Any,
+    values: Any,
+    axis: int | None,
+    inplace: bool = True,
+    *,
     mode: Any = None,
 ) -> Array:
     """A copy with values put at other indices in every row; ``inplace=False`` must be given.
@@ -167,9 +180,7 @@ def put_along_axis(
     return x.at[places].set(values, mode=mode)  # type: ignore[attr-defined,no-any-return]
 
 
-def put(
-    a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = True
-) -> Array:
+def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = True) -> Array:
     """A copy with values put at indices of the flattened array; needs ``inplace=False``.
 
     >>> import adlib.numpy as jnp
@@ -208,9 +219,7 @@ def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Array:
     return reshape(lax.select_n(flat, ravel(x), convert(turn, x.aval.dtype)), x.aval.shape)
 
 
-def extract(
-    condition: Any, arr: Any, *, size: int | None = None, fill_value: Any = 0
-) -> Array:
+def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: Any = 0) -> Array:
     """The elements where the condition holds, in one row.
 
     Args:
@@ -220,13 +229,22 @@ def extract(
     >>> jnp.extract(jnp.array([True, False, True]), jnp.arange(3))
     Array([0, 2], dtype=int32)
     """
-    return compress(ravel(to_array(condition, "extract")), ravel(to_array(arr, "extract", 1)),
-                    size=size, fill_value=fill_value)
+    return compress(
+        ravel(to_array(condition, "extract")),
+        ravel(to_array(arr, "extract", 1)),
+        size=size,
+        fill_value=fill_value,
+    )
 
 
 def compress(
-    condition: Any, a: Any, axis: int | None = None, *, size: int | None = None,
-    fill_value: Any = 0, out: None = None,
+    condition: Any,
+    a: Any,
+    axis: int | None = None,
+    *,
+    size: int | None = None,
+    fill_value: Any = 0,
+    out: None = None,
 ) -> Array:
     """The parts along an axis where a vector of conditions holds.
 
@@ -328,7 +346,7 @@ def ravel_multi_index(
         raise ValueError(f"invalid mode={mode!r}. Expected 'raise', 'wrap', or 'clip'")
     if order not in ("C", "F"):
         raise ValueError(f"invalid order={order!r}. Expected 'C' or 'F'")
-    strides = [math.prod(sizes[d + 1:] if order == "C" else sizes[:d]) for d in range(len(sizes))]
+    strides = [math.prod(sizes[d + 1 :] if order == "C" else sizes[:d]) for d in range(len(sizes))]
     shape = broadcast_shapes(*[c.aval.shape for c in columns])
     total = lax.full(shape, scalar(0, _index_type()))
     for column, stride in zip(columns, strides, strict=True):
@@ -348,8 +366,9 @@ def ix_(*args: Any) -> tuple[Array, ...]:
     for position, arg in enumerate(args):
         vector = array(arg) if isinstance(arg, (list, tuple)) else to_array(arg, "ix_", position)
         if vector.aval.ndim != 1:
-            raise ValueError(f"Arguments to jnp.ix_ must be 1-dimensional, got shape "
-                             f"{vector.aval.shape}{here()}")
+            raise ValueError(
+                f"Arguments to jnp.ix_ must be 1-dimensional, got shape {vector.aval.shape}{here()}"
+            )
         if vector.aval.dtype.kind == "b":
             (vector,) = nonzero(vector)
         others = tuple([d for d in range(len(args)) if d != position])
@@ -376,8 +395,10 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
         x, axis = ravel(x), 0
     axis = axis_of(axis, x.aval.ndim)
     length = x.aval.shape[axis]
-    where = np.arange(length)[obj] if isinstance(obj, slice) else known_integers(
-        "argument obj of jnp.insert", obj
+    where = (
+        np.arange(length)[obj]
+        if isinstance(obj, slice)
+        else known_integers("argument obj of jnp.insert", obj)
     )
     new = convert(new, x.aval.dtype)
     if where.ndim == 0:
@@ -400,11 +421,11 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
     target[order] = where[order] + np.arange(len(where))
     kept = np.ones(length + len(where), bool)
     kept[target] = False
-    shape = (*x.aval.shape[:axis], length + len(where), *x.aval.shape[axis + 1:])
+    shape = (*x.aval.shape[:axis], length + len(where), *x.aval.shape[axis + 1 :])
     result = lax.full(shape, scalar(0, x.aval.dtype))
     before = (slice(None),) * axis
     result = result.at[(*before, np.nonzero(kept)[0])].set(x)
-    sizes = (*x.aval.shape[:axis], len(where), *x.aval.shape[axis + 1:])
+    sizes = (*x.aval.shape[:axis], len(where), *x.aval.shape[axis + 1 :])
     return result.at[(*before, target)].set(broadcast_array(new, sizes))  # type: ignore[no-any-return]
 
 

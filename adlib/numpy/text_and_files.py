@@ -22,7 +22,9 @@ from adlib.numpy.shaping import moveaxis, ravel
 
 
 def array_repr(
-    arr: Any, max_line_width: int | None = None, precision: int | None = None,
+    arr: Any,
+    max_line_width: int | None = None,
+    precision: int | None = None,
     suppress_small: bool | None = None,
 ) -> str:
     """The array as it shows itself, with these settings.
@@ -36,7 +38,9 @@ def array_repr(
 
 
 def array_str(
-    a: Any, max_line_width: int | None = None, precision: int | None = None,
+    a: Any,
+    max_line_width: int | None = None,
+    precision: int | None = None,
     suppress_small: bool | None = None,
 ) -> str:
     """The array as it prints, with these settings.

@@ -43,8 +43,13 @@ def _one_by_one(function: Any, x: Array) -> list[Array]:
 
 def _reduce_of(function: Any, whole: Callable[..., Array] | None) -> Any:
     def reduce(
-        a: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False,
-        initial: Any = None, where: Any = None,
+        a: Any,
+        axis: Any = 0,
+        dtype: Any = None,
+        out: None = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = None,
     ) -> Array:
         """The elements along axes combined by the function."""
         x = to_array(a, f"{function.__name__}.reduce")
@@ -60,8 +65,10 @@ def _reduce_of(function: Any, whole: Callable[..., Array] | None) -> Any:
             )
         for d in sorted(axes_of(axis, x.aval.ndim), reverse=True):
             if not x.aval.shape[d] and initial is None:
-                raise ValueError(f"zero-size array to reduction operation {function.__name__} "
-                                 f"which has no identity{here()}")
+                raise ValueError(
+                    f"zero-size array to reduction operation {function.__name__} "
+                    f"which has no identity{here()}"
+                )
             rows = moveaxis(x, d, 0)
             result = _one_by_one(function, rows)[-1] if rows.aval.shape[0] else None
             if initial is not None:
@@ -100,8 +107,13 @@ def _outer_of(function: Any) -> Any:
     return outer
 
 
-_SCATTERS = {"add": "add", "subtract": "subtract", "multiply": "multiply", "maximum": "max",
-             "minimum": "min"}
+_SCATTERS = {
+    "add": "add",
+    "subtract": "subtract",
+    "multiply": "multiply",
+    "maximum": "max",
+    "minimum": "min",
+}
 
 
 def _at_of(function: Any) -> Any:
@@ -142,23 +154,63 @@ def _reduceat_of(reduce: Any, function: Any) -> Any:
 
 
 _WHOLE = {
-    "add": reductions.sum, "multiply": reductions.prod, "maximum": reductions.max,
-    "minimum": reductions.min, "logical_and": reductions.all, "logical_or": reductions.any,
+    "add": reductions.sum,
+    "multiply": reductions.prod,
+    "maximum": reductions.max,
+    "minimum": reductions.min,
+    "logical_and": reductions.all,
+    "logical_or": reductions.any,
 }
 _RUNNING = {
-    "add": statistics.cumsum, "multiply": statistics.cumprod,
-    "maximum": lax.cummax, "minimum": lax.cummin,
+    "add": statistics.cumsum,
+    "multiply": statistics.cumprod,
+    "maximum": lax.cummax,
+    "minimum": lax.cummin,
 }
 _BINARY = (
-    *[getattr(ufuncs, n) for n in (
-        "add", "subtract", "multiply", "true_divide", "maximum", "minimum", "power",
-        "floor_divide", "remainder", "float_power", "fmod")],
-    *[getattr(ufuncs_logic, n) for n in (
-        "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and",
-        "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "left_shift",
-        "right_shift", "fmax", "fmin", "gcd", "lcm")],
-    *[getattr(ufuncs_math, n) for n in (
-        "arctan2", "logaddexp", "logaddexp2", "hypot", "nextafter")],
+    *[
+        getattr(ufuncs, n)
+        for n in (
+            "add",
+            "subtract",
+            "multiply",
+            "true_divide",
+            "maximum",
+            "minimum",
+            "power",
+            "floor_divide",
+            "remainder",
+            "float_power",
+            "fmod",
+        )
+    ],
+    *[
+        getattr(ufuncs_logic, n)
+        for n in (
+            "equal",
+            "not_equal",
+            "less",
+            "less_equal",
+            "greater",
+            "greater_equal",
+            "logical_and",
+            "logical_or",
+            "logical_xor",
+            "bitwise_and",
+            "bitwise_or",
+            "bitwise_xor",
+            "left_shift",
+            "right_shift",
+            "fmax",
+            "fmin",
+            "gcd",
+            "lcm",
+        )
+    ],
+    *[
+        getattr(ufuncs_math, n)
+        for n in ("arctan2", "logaddexp", "logaddexp2", "hypot", "nextafter")
+    ],
 )
 
 

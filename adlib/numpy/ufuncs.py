@@ -32,33 +32,54 @@ from adlib.numpy.promotion import (
 # ------------------------------------------------------------- sums and products
 
 add = binary(
-    "add", "add", "``x + y``, element by element.",
-    "jnp.add(jnp.arange(3), 1)", "Array([1, 2, 3], dtype=int32)",
+    "add",
+    "add",
+    "``x + y``, element by element.",
+    "jnp.add(jnp.arange(3), 1)",
+    "Array([1, 2, 3], dtype=int32)",
 )
 subtract = binary(
-    "subtract", "sub", "``x - y``, element by element; TypeError for booleans.",
-    "jnp.subtract(jnp.arange(3), 1)", "Array([-1,  0,  1], dtype=int32)",
+    "subtract",
+    "sub",
+    "``x - y``, element by element; TypeError for booleans.",
+    "jnp.subtract(jnp.arange(3), 1)",
+    "Array([-1,  0,  1], dtype=int32)",
 )
 multiply = binary(
-    "multiply", "mul", "``x * y``, element by element.",
-    "jnp.multiply(jnp.arange(3), 2.0)", "Array([0., 2., 4.], dtype=float32, weak_type=True)",
+    "multiply",
+    "mul",
+    "``x * y``, element by element.",
+    "jnp.multiply(jnp.arange(3), 2.0)",
+    "Array([0., 2., 4.], dtype=float32, weak_type=True)",
 )
 true_divide = float_binary(
-    "true_divide", "div", "``x / y``, element by element, in floating point.",
-    "jnp.true_divide(jnp.arange(3), 2)", "Array([0. , 0.5, 1. ], dtype=float32)",
+    "true_divide",
+    "div",
+    "``x / y``, element by element, in floating point.",
+    "jnp.true_divide(jnp.arange(3), 2)",
+    "Array([0. , 0.5, 1. ], dtype=float32)",
 )
 divide = true_divide
 negative = unary(
-    "negative", "neg", "``-x``, element by element; TypeError for booleans.",
-    "jnp.negative(jnp.arange(3))", "Array([ 0, -1, -2], dtype=int32)",
+    "negative",
+    "neg",
+    "``-x``, element by element; TypeError for booleans.",
+    "jnp.negative(jnp.arange(3))",
+    "Array([ 0, -1, -2], dtype=int32)",
 )
 maximum = binary(
-    "maximum", "max", "The larger of ``x`` and ``y``, element by element; NaN where either is.",
-    "jnp.maximum(jnp.arange(3), 1)", "Array([1, 1, 2], dtype=int32)",
+    "maximum",
+    "max",
+    "The larger of ``x`` and ``y``, element by element; NaN where either is.",
+    "jnp.maximum(jnp.arange(3), 1)",
+    "Array([1, 1, 2], dtype=int32)",
 )
 minimum = binary(
-    "minimum", "min", "The smaller of ``x`` and ``y``, element by element; NaN where either is.",
-    "jnp.minimum(jnp.arange(3), 1)", "Array([0, 1, 1], dtype=int32)",
+    "minimum",
+    "min",
+    "The smaller of ``x`` and ``y``, element by element; NaN where either is.",
+    "jnp.minimum(jnp.arange(3), 1)",
+    "Array([0, 1, 1], dtype=int32)",
 )
 
 
@@ -229,9 +250,7 @@ def remainder(x: Any, y: Any, /) -> Array:
     rest = lax.rem(x, y)
     if kind == "u":
         return rest
-    other_side = lax.bitwise_and(
-        lax.ne(lax.lt(rest, zero), lax.lt(y, zero)), lax.ne(rest, zero)
-    )
+    other_side = lax.bitwise_and(lax.ne(lax.lt(rest, zero), lax.lt(y, zero)), lax.ne(rest, zero))
     return lax.select_n(*same_shape(other_side, rest, lax.add(rest, y)))
 
 
@@ -310,16 +329,25 @@ def _toward_zero(x: Array) -> Array:
 
 
 floor = _rounding(
-    "floor", "The largest whole number not above ``x``.", lax.floor,
-    "jnp.floor(jnp.array([-1.5, 1.5]))", "Array([-2.,  1.], dtype=float32)",
+    "floor",
+    "The largest whole number not above ``x``.",
+    lax.floor,
+    "jnp.floor(jnp.array([-1.5, 1.5]))",
+    "Array([-2.,  1.], dtype=float32)",
 )
 ceil = _rounding(
-    "ceil", "The smallest whole number not below ``x``.", lax.ceil,
-    "jnp.ceil(jnp.array([-1.5, 1.5]))", "Array([-1.,  2.], dtype=float32)",
+    "ceil",
+    "The smallest whole number not below ``x``.",
+    lax.ceil,
+    "jnp.ceil(jnp.array([-1.5, 1.5]))",
+    "Array([-1.,  2.], dtype=float32)",
 )
 trunc = _rounding(
-    "trunc", "The nearest whole number towards zero.", _toward_zero,
-    "jnp.trunc(jnp.array([-1.5, 1.5]))", "Array([-1.,  1.], dtype=float32)",
+    "trunc",
+    "The nearest whole number towards zero.",
+    _toward_zero,
+    "jnp.trunc(jnp.array([-1.5, 1.5]))",
+    "Array([-1.,  1.], dtype=float32)",
 )
 
 
@@ -408,8 +436,11 @@ def fabs(x: Any, /) -> Array:
 
 
 sign = unary(
-    "sign", "sign", "-1, 0 or 1 by sign; ``x / abs(x)`` for complex numbers.",
-    "jnp.sign(jnp.array([-2.0, 0.0, 5.0]))", "Array([-1.,  0.,  1.], dtype=float32)",
+    "sign",
+    "sign",
+    "-1, 0 or 1 by sign; ``x / abs(x)`` for complex numbers.",
+    "jnp.sign(jnp.array([-2.0, 0.0, 5.0]))",
+    "Array([-1.,  0.,  1.], dtype=float32)",
 )
 
 

@@ -24,34 +24,50 @@ from adlib.numpy.promotion import (
 # ------------------------------------------------------------------- comparisons
 
 equal = binary(
-    "equal", "eq", "``x == y``, element by element.",
-    "jnp.equal(jnp.arange(3), 1)", "Array([False,  True, False], dtype=bool)",
+    "equal",
+    "eq",
+    "``x == y``, element by element.",
+    "jnp.equal(jnp.arange(3), 1)",
+    "Array([False,  True, False], dtype=bool)",
 )
 not_equal = binary(
-    "not_equal", "ne", "``x != y``, element by element.",
-    "jnp.not_equal(jnp.arange(3), 1)", "Array([ True, False,  True], dtype=bool)",
+    "not_equal",
+    "ne",
+    "``x != y``, element by element.",
+    "jnp.not_equal(jnp.arange(3), 1)",
+    "Array([ True, False,  True], dtype=bool)",
 )
 less = ordering(
-    "less", "lt", "``x < y``, element by element.",
-    "jnp.less(jnp.arange(3), 1)", "Array([ True, False, False], dtype=bool)",
+    "less",
+    "lt",
+    "``x < y``, element by element.",
+    "jnp.less(jnp.arange(3), 1)",
+    "Array([ True, False, False], dtype=bool)",
 )
 less_equal = ordering(
-    "less_equal", "le", "``x <= y``, element by element.",
-    "jnp.less_equal(jnp.arange(3), 1)", "Array([ True,  True, False], dtype=bool)",
+    "less_equal",
+    "le",
+    "``x <= y``, element by element.",
+    "jnp.less_equal(jnp.arange(3), 1)",
+    "Array([ True,  True, False], dtype=bool)",
 )
 greater = ordering(
-    "greater", "gt", "``x > y``, element by element.",
-    "jnp.greater(jnp.arange(3), 1)", "Array([False, False,  True], dtype=bool)",
+    "greater",
+    "gt",
+    "``x > y``, element by element.",
+    "jnp.greater(jnp.arange(3), 1)",
+    "Array([False, False,  True], dtype=bool)",
 )
 greater_equal = ordering(
-    "greater_equal", "ge", "``x >= y``, element by element.",
-    "jnp.greater_equal(jnp.arange(3), 1)", "Array([False,  True,  True], dtype=bool)",
+    "greater_equal",
+    "ge",
+    "``x >= y``, element by element.",
+    "jnp.greater_equal(jnp.arange(3), 1)",
+    "Array([False,  True,  True], dtype=bool)",
 )
 
 
-def isclose(
-    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
-) -> Array:
+def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Array:
     """Whether ``|a - b| <= atol + rtol * |b|``, element by element.
 
     Args:
@@ -72,8 +88,11 @@ def isclose(
     rtol, atol = (convert(to_array(t, "isclose"), real) for t in (rtol, atol))
     # an infinite difference is close only if the values are equal
     close = lax.le(lax.abs(lax.sub(a, b)), lax.add(atol, lax.mul(rtol, lax.abs(b))))
-    close, finite, same = same_shape(close, lax.is_finite(b) if a.aval.dtype.kind != "c" else
-                                     lax.is_finite(lax.abs(b)), lax.eq(a, b))
+    close, finite, same = same_shape(
+        close,
+        lax.is_finite(b) if a.aval.dtype.kind != "c" else lax.is_finite(lax.abs(b)),
+        lax.eq(a, b),
+    )
     result = lax.bitwise_or(lax.bitwise_and(close, finite), same)
     if equal_nan:
         both = lax.bitwise_and(lax.ne(a, a), lax.ne(b, b))
@@ -84,16 +103,25 @@ def isclose(
 # ------------------------------------------------------------------ truth values
 
 logical_and = logical(
-    "logical_and", "and", "Whether both are true; numbers are true unless zero.",
-    "jnp.logical_and(jnp.arange(3), True)", "Array([False,  True,  True], dtype=bool)",
+    "logical_and",
+    "and",
+    "Whether both are true; numbers are true unless zero.",
+    "jnp.logical_and(jnp.arange(3), True)",
+    "Array([False,  True,  True], dtype=bool)",
 )
 logical_or = logical(
-    "logical_or", "or", "Whether at least one is true; numbers are true unless zero.",
-    "jnp.logical_or(jnp.arange(3), False)", "Array([False,  True,  True], dtype=bool)",
+    "logical_or",
+    "or",
+    "Whether at least one is true; numbers are true unless zero.",
+    "jnp.logical_or(jnp.arange(3), False)",
+    "Array([False,  True,  True], dtype=bool)",
 )
 logical_xor = logical(
-    "logical_xor", "xor", "Whether exactly one is true; numbers are true unless zero.",
-    "jnp.logical_xor(jnp.arange(3), True)", "Array([ True, False, False], dtype=bool)",
+    "logical_xor",
+    "xor",
+    "Whether exactly one is true; numbers are true unless zero.",
+    "jnp.logical_xor(jnp.arange(3), True)",
+    "Array([ True, False, False], dtype=bool)",
 )
 
 
@@ -110,20 +138,32 @@ def logical_not(x: Any, /) -> Array:
 # -------------------------------------------------------------------------- bits
 
 bitwise_and = binary(
-    "bitwise_and", "and", "Bits set in both, of integers or booleans.",
-    "jnp.bitwise_and(jnp.array([6]), 3)", "Array([2], dtype=int32)",
+    "bitwise_and",
+    "and",
+    "Bits set in both, of integers or booleans.",
+    "jnp.bitwise_and(jnp.array([6]), 3)",
+    "Array([2], dtype=int32)",
 )
 bitwise_or = binary(
-    "bitwise_or", "or", "Bits set in at least one, of integers or booleans.",
-    "jnp.bitwise_or(jnp.array([6]), 3)", "Array([7], dtype=int32)",
+    "bitwise_or",
+    "or",
+    "Bits set in at least one, of integers or booleans.",
+    "jnp.bitwise_or(jnp.array([6]), 3)",
+    "Array([7], dtype=int32)",
 )
 bitwise_xor = binary(
-    "bitwise_xor", "xor", "Bits set in exactly one, of integers or booleans.",
-    "jnp.bitwise_xor(jnp.array([6]), 3)", "Array([5], dtype=int32)",
+    "bitwise_xor",
+    "xor",
+    "Bits set in exactly one, of integers or booleans.",
+    "jnp.bitwise_xor(jnp.array([6]), 3)",
+    "Array([5], dtype=int32)",
 )
 bitwise_not = unary(
-    "bitwise_not", "not", "Every bit flipped, of integers or booleans.",
-    "jnp.bitwise_not(jnp.array([6]))", "Array([-7], dtype=int32)",
+    "bitwise_not",
+    "not",
+    "Every bit flipped, of integers or booleans.",
+    "jnp.bitwise_not(jnp.array([6]))",
+    "Array([-7], dtype=int32)",
 )
 invert = bitwise_invert = bitwise_not
 

@@ -27,32 +27,53 @@ from adlib.ops.reshaping import zeros as no_tangent
 # ------------------------------------------------------ exponentials, logarithms
 
 exp = float_unary(
-    "exp", "exp", "``e ** x``, element by element.",
-    "jnp.exp(jnp.array([0.0, 1.0])).round(3)", "Array([1.   , 2.718], dtype=float32)",
+    "exp",
+    "exp",
+    "``e ** x``, element by element.",
+    "jnp.exp(jnp.array([0.0, 1.0])).round(3)",
+    "Array([1.   , 2.718], dtype=float32)",
 )
 exp2 = float_unary(
-    "exp2", "exp2", "``2 ** x``, element by element.",
-    "jnp.exp2(jnp.arange(3))", "Array([1., 2., 4.], dtype=float32)",
+    "exp2",
+    "exp2",
+    "``2 ** x``, element by element.",
+    "jnp.exp2(jnp.arange(3))",
+    "Array([1., 2., 4.], dtype=float32)",
 )
 expm1 = float_unary(
-    "expm1", "expm1", "``exp(x) - 1``, accurate near zero.",
-    "jnp.expm1(1e-6)", "Array(1.0000005e-06, dtype=float32, weak_type=True)",
+    "expm1",
+    "expm1",
+    "``exp(x) - 1``, accurate near zero.",
+    "jnp.expm1(1e-6)",
+    "Array(1.0000005e-06, dtype=float32, weak_type=True)",
 )
 log = float_unary(
-    "log", "log", "Natural logarithm; -inf at 0, NaN for negative numbers.",
-    "jnp.log(jnp.array([1.0, 0.0]))", "Array([  0., -inf], dtype=float32)",
+    "log",
+    "log",
+    "Natural logarithm; -inf at 0, NaN for negative numbers.",
+    "jnp.log(jnp.array([1.0, 0.0]))",
+    "Array([  0., -inf], dtype=float32)",
 )
 log1p = float_unary(
-    "log1p", "log1p", "``log(1 + x)``, accurate near zero.",
-    "jnp.log1p(1e-6)", "Array(9.999995e-07, dtype=float32, weak_type=True)",
+    "log1p",
+    "log1p",
+    "``log(1 + x)``, accurate near zero.",
+    "jnp.log1p(1e-6)",
+    "Array(9.999995e-07, dtype=float32, weak_type=True)",
 )
 sqrt = float_unary(
-    "sqrt", "sqrt", "Square root; NaN for negative real numbers.",
-    "jnp.sqrt(jnp.array([4.0, 9.0]))", "Array([2., 3.], dtype=float32)",
+    "sqrt",
+    "sqrt",
+    "Square root; NaN for negative real numbers.",
+    "jnp.sqrt(jnp.array([4.0, 9.0]))",
+    "Array([2., 3.], dtype=float32)",
 )
 cbrt = float_unary(
-    "cbrt", "cbrt", "Cube root, real for negative numbers too.",
-    "jnp.cbrt(jnp.array([-8.0, 1.0]))", "Array([-2.,  1.], dtype=float32)",
+    "cbrt",
+    "cbrt",
+    "Cube root, real for negative numbers too.",
+    "jnp.cbrt(jnp.array([-8.0, 1.0]))",
+    "Array([-2.,  1.], dtype=float32)",
 )
 
 
@@ -165,52 +186,88 @@ def logaddexp2(x1: Any, x2: Any, /) -> Array:
 # ------------------------------------------------------- circular and hyperbolic
 
 sin = float_unary(
-    "sin", "sin", "Sine of an angle in radians.",
-    "jnp.sin(jnp.array([0.0, 1.0])).round(3)", "Array([0.   , 0.841], dtype=float32)",
+    "sin",
+    "sin",
+    "Sine of an angle in radians.",
+    "jnp.sin(jnp.array([0.0, 1.0])).round(3)",
+    "Array([0.   , 0.841], dtype=float32)",
 )
 cos = float_unary(
-    "cos", "cos", "Cosine of an angle in radians.",
-    "jnp.cos(jnp.array([0.0, 1.0])).round(3)", "Array([1.  , 0.54], dtype=float32)",
+    "cos",
+    "cos",
+    "Cosine of an angle in radians.",
+    "jnp.cos(jnp.array([0.0, 1.0])).round(3)",
+    "Array([1.  , 0.54], dtype=float32)",
 )
 tan = float_unary(
-    "tan", "tan", "Tangent of an angle in radians.",
-    "jnp.tan(jnp.array([0.0, 0.5])).round(3)", "Array([0.   , 0.546], dtype=float32)",
+    "tan",
+    "tan",
+    "Tangent of an angle in radians.",
+    "jnp.tan(jnp.array([0.0, 0.5])).round(3)",
+    "Array([0.   , 0.546], dtype=float32)",
 )
 arcsin = float_unary(
-    "arcsin", "asin", "Angle in radians whose sine is ``x``; NaN outside of [-1, 1].",
-    "jnp.arcsin(jnp.array([0.0, 1.0])).round(3)", "Array([0.   , 1.571], dtype=float32)",
+    "arcsin",
+    "asin",
+    "Angle in radians whose sine is ``x``; NaN outside of [-1, 1].",
+    "jnp.arcsin(jnp.array([0.0, 1.0])).round(3)",
+    "Array([0.   , 1.571], dtype=float32)",
 )
 arccos = float_unary(
-    "arccos", "acos", "Angle in radians whose cosine is ``x``; NaN outside of [-1, 1].",
-    "jnp.arccos(jnp.array([1.0, 0.0])).round(3)", "Array([0.   , 1.571], dtype=float32)",
+    "arccos",
+    "acos",
+    "Angle in radians whose cosine is ``x``; NaN outside of [-1, 1].",
+    "jnp.arccos(jnp.array([1.0, 0.0])).round(3)",
+    "Array([0.   , 1.571], dtype=float32)",
 )
 arctan = float_unary(
-    "arctan", "atan", "Angle in radians whose tangent is ``x``.",
-    "jnp.arctan(jnp.array([0.0, 1.0])).round(3)", "Array([0.   , 0.785], dtype=float32)",
+    "arctan",
+    "atan",
+    "Angle in radians whose tangent is ``x``.",
+    "jnp.arctan(jnp.array([0.0, 1.0])).round(3)",
+    "Array([0.   , 0.785], dtype=float32)",
 )
 sinh = float_unary(
-    "sinh", "sinh", "Hyperbolic sine.",
-    "jnp.sinh(jnp.array([0.0, 1.0])).round(3)", "Array([0.   , 1.175], dtype=float32)",
+    "sinh",
+    "sinh",
+    "Hyperbolic sine.",
+    "jnp.sinh(jnp.array([0.0, 1.0])).round(3)",
+    "Array([0.   , 1.175], dtype=float32)",
 )
 cosh = float_unary(
-    "cosh", "cosh", "Hyperbolic cosine.",
-    "jnp.cosh(jnp.array([0.0, 1.0])).round(3)", "Array([1.   , 1.543], dtype=float32)",
+    "cosh",
+    "cosh",
+    "Hyperbolic cosine.",
+    "jnp.cosh(jnp.array([0.0, 1.0])).round(3)",
+    "Array([1.   , 1.543], dtype=float32)",
 )
 tanh = float_unary(
-    "tanh", "tanh", "Hyperbolic tangent.",
-    "jnp.tanh(jnp.array([0.0, 1.0])).round(3)", "Array([0.   , 0.762], dtype=float32)",
+    "tanh",
+    "tanh",
+    "Hyperbolic tangent.",
+    "jnp.tanh(jnp.array([0.0, 1.0])).round(3)",
+    "Array([0.   , 0.762], dtype=float32)",
 )
 arcsinh = float_unary(
-    "arcsinh", "asinh", "Number whose hyperbolic sine is ``x``.",
-    "jnp.arcsinh(jnp.array([0.0, 1.0])).round(3)", "Array([0.   , 0.881], dtype=float32)",
+    "arcsinh",
+    "asinh",
+    "Number whose hyperbolic sine is ``x``.",
+    "jnp.arcsinh(jnp.array([0.0, 1.0])).round(3)",
+    "Array([0.   , 0.881], dtype=float32)",
 )
 arccosh = float_unary(
-    "arccosh", "acosh", "Number whose hyperbolic cosine is ``x``; NaN below 1.",
-    "jnp.arccosh(jnp.array([1.0, 2.0])).round(3)", "Array([0.   , 1.317], dtype=float32)",
+    "arccosh",
+    "acosh",
+    "Number whose hyperbolic cosine is ``x``; NaN below 1.",
+    "jnp.arccosh(jnp.array([1.0, 2.0])).round(3)",
+    "Array([0.   , 1.317], dtype=float32)",
 )
 arctanh = float_unary(
-    "arctanh", "atanh", "Number whose hyperbolic tangent is ``x``; NaN outside of [-1, 1].",
-    "jnp.arctanh(jnp.array([0.0, 0.5])).round(3)", "Array([0.   , 0.549], dtype=float32)",
+    "arctanh",
+    "atanh",
+    "Number whose hyperbolic tangent is ``x``; NaN outside of [-1, 1].",
+    "jnp.arctanh(jnp.array([0.0, 0.5])).round(3)",
+    "Array([0.   , 0.549], dtype=float32)",
 )
 
 
@@ -242,12 +299,18 @@ def _scaling(name: str, what: str, factor: float, call: str, shown: str) -> Any:
 
 
 deg2rad = _scaling(
-    "deg2rad", "Degrees in radians.", math.pi / 180,
-    "jnp.deg2rad(180.0).round(3)", "Array(3.142, dtype=float32, weak_type=True)",
+    "deg2rad",
+    "Degrees in radians.",
+    math.pi / 180,
+    "jnp.deg2rad(180.0).round(3)",
+    "Array(3.142, dtype=float32, weak_type=True)",
 )
 rad2deg = _scaling(
-    "rad2deg", "Radians in degrees.", 180 / math.pi,
-    "jnp.rad2deg(jnp.pi)", "Array(180., dtype=float32, weak_type=True)",
+    "rad2deg",
+    "Radians in degrees.",
+    180 / math.pi,
+    "jnp.rad2deg(jnp.pi)",
+    "Array(180., dtype=float32, weak_type=True)",
 )
 radians, degrees = deg2rad, rad2deg
 
@@ -311,9 +374,7 @@ def sinc(x: Any, /) -> Array:
     at_zero = lax.eq(x, scalar(0, x.aval.dtype))
     scaled = lax.mul(scalar(math.pi, x.aval.dtype, x.aval.weak_type), x)
     divisor = lax.select_n(at_zero, scaled, lax.full_like(scaled, 1))
-    return lax.select_n(
-        at_zero, lax.div(lax.sin(divisor), divisor), _sinc_at_zero(scaled, 0)
-    )
+    return lax.select_n(at_zero, lax.div(lax.sin(divisor), divisor), _sinc_at_zero(scaled, 0))
 
 
 @custom_jvp
@@ -345,8 +406,11 @@ def i0(x: Any, /) -> Array:
 # -------------------------------------------------- floating-point representation
 
 nextafter = float_binary(
-    "nextafter", "nextafter", "The next representable number after ``x`` towards ``y``.",
-    "jnp.nextafter(jnp.array([1.0]), 2.0)", "Array([1.0000001], dtype=float32)",
+    "nextafter",
+    "nextafter",
+    "The next representable number after ``x`` towards ``y``.",
+    "jnp.nextafter(jnp.array([1.0]), 2.0)",
+    "Array([1.0000001], dtype=float32)",
 )
 
 

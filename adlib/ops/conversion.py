@@ -12,12 +12,13 @@ import numpy as np
 from adlib.base import tree
 from adlib.base.source import here
 from adlib.core import dtypes
+from adlib.core.array import scalar
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
 from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import neg
 from adlib.ops.constructors import elementwise, unbroadcast
 from adlib.ops.operands import normal, operands
-from adlib.ops.reshaping import full_like, moveaxis
+from adlib.ops.reshaping import moveaxis
 
 
 def same_batch(
@@ -246,7 +247,8 @@ def _complex_transpose(ct: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _zero(x: Any) -> Any:
-    return full_like(x, 0)
+    # never weak: a complex number made of a real cotangent has the width that it has
+    return scalar(0, x.aval.dtype)
 
 
 real_p: Primitive = elementwise(

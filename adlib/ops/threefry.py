@@ -126,10 +126,11 @@ def _few(k0: Any, k1: Any, counters: Any, finish: Any, out: Any) -> None:
     keys, blocks = out.shape[:2]
     lanes = keys * blocks
     ones = _ones(lanes)
-    c0, c1 = (np.tile(c, keys) for c in counters(0, blocks))
+    c0, c1 = counters(0, blocks)
     if keys == 1:
         a, b = int(k0[0]) * ones, int(k1[0]) * ones
     else:
+        c0, c1 = np.tile(c0, keys), np.tile(c1, keys)
         a, b = _packed(np.repeat(k0, blocks)), _packed(np.repeat(k1, blocks))
     scrambled = scramble_packed(lanes, a, b, _packed(c0), _packed(c1))
     x0, x1 = (

@@ -49,6 +49,10 @@ def exponential(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: A
       key: a key, typed or raw.
       shape: shape of the result.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.exponential(random.key(0), (2,)).round(3)
+    Array([2.95 , 3.843], dtype=float32)
     """
     typed = key_of("exponential", key)
     dtype = float_dtype("exponential", dtype)
@@ -63,12 +67,12 @@ def _gumbel(key: Array, *, shape: Any, dtype: Any, mode: str) -> Array:
     if mode == "low":
         u = _unit(key, shape, dtype, low=_tiny(dtype))
         return lax.neg(lax.log(lax.neg(lax.log(u))))
-    # the upper half of the uniform draws, where -log(-log(u)) is steep, gets finer bits
+    # small draws, which become the upper tail, get finer bits
     coarse, fine = rows(_unit(key, (2, *shape), dtype))
-    low = lax.ge(coarse, scalar(0.5, dtype))
+    fine_enough = lax.ge(coarse, scalar(0.5, dtype))
     refined = lax.add(coarse, lax.mul(scalar(float(finfo(dtype).eps), dtype), fine))
     refined = lax.add(refined, scalar(_tiny(dtype), dtype))
-    u = lax.select(low, coarse, refined)
+    u = lax.select(fine_enough, coarse, refined)
     return lax.neg(lax.log(lax.neg(lax.log1p(lax.neg(u)))))
 
 
@@ -96,6 +100,10 @@ def gumbel(
       mode: ``"low"`` (default) or ``"high"``: twice the bits, for a longer upper tail.
 
     Raises ValueError for another mode.
+
+    >>> from adlib import random
+    >>> random.gumbel(random.key(0), (2,)).round(3)
+    Array([2.923, 3.833], dtype=float32)
     """
     typed = key_of("gumbel", key)
     dtype = float_dtype("gumbel", dtype)
@@ -119,6 +127,10 @@ def laplace(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any =
       key: a key, typed or raw.
       shape: shape of the result.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.laplace(random.key(0), (2,)).round(3)
+    Array([-2.257, -3.15 ], dtype=float32)
     """
     typed = key_of("laplace", key)
     dtype = float_dtype("laplace", dtype)
@@ -138,6 +150,10 @@ def logistic(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any 
       key: a key, typed or raw.
       shape: shape of the result.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.logistic(random.key(0), (2,)).round(3)
+    Array([2.896, 3.822], dtype=float32)
     """
     typed = key_of("logistic", key)
     dtype = float_dtype("logistic", dtype)
@@ -157,6 +173,10 @@ def cauchy(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = 
       key: a key, typed or raw.
       shape: shape of the result.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.cauchy(random.key(0), (2,)).round(3)
+    Array([ 6.027, 14.838], dtype=float32)
     """
     typed = key_of("cauchy", key)
     dtype = float_dtype("cauchy", dtype)
@@ -181,6 +201,10 @@ def pareto(
       b: positive float; broadcasts to ``shape``.
       shape: shape of the result; that of ``b`` by default.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.pareto(random.key(0), 2.0, (2,)).round(3)
+    Array([4.371, 6.833], dtype=float32)
     """
     typed = key_of("pareto", key)
     dtype = float_dtype("pareto", dtype)
@@ -204,6 +228,10 @@ def rayleigh(
       scale: positive float; broadcasts to ``shape``.
       shape: shape of the result; that of ``scale`` by default.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.rayleigh(random.key(0), 2.0, (2,)).round(3)
+    Array([0.656, 0.416], dtype=float32)
     """
     typed = key_of("rayleigh", key)
     dtype = float_dtype("rayleigh", dtype)
@@ -229,6 +257,10 @@ def weibull_min(
       scale, concentration: positive floats.
       shape: shape of the draws; the parameters' is broadcast against it.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.weibull_min(random.key(0), 1.0, 2.0, (2,)).round(3)
+    Array([1.718, 1.96 ], dtype=float32)
     """
     typed = key_of("weibull_min", key)
     dtype = float_dtype("weibull_min", dtype)
@@ -265,6 +297,10 @@ def triangular(
       left, mode, right: floats in this order, which broadcast to ``shape``.
       shape: shape of the result; that of the parameters by default.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.triangular(random.key(0), 0.0, 1.0, 4.0, (2,)).round(3)
+    Array([3.208, 3.493], dtype=float32)
     """
     typed = key_of("triangular", key)
     dtype = float_dtype("triangular", dtype)
@@ -299,6 +335,10 @@ def wald(
 
     Source: Michael, Schucany, Haas, "Generating random variates using transformations with
     multiple roots" (1976).
+
+    >>> from adlib import random
+    >>> random.wald(random.key(0), 2.0, (2,)).round(3)
+    Array([0.533, 0.598], dtype=float32)
     """
     typed = key_of("wald", key)
     dtype = float_dtype("wald", dtype)

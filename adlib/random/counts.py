@@ -45,6 +45,10 @@ def geometric(
       p: float in (0, 1); broadcasts to ``shape``.
       shape: shape of the result; that of ``p`` by default.
       dtype: integer dtype; int32 by default.
+
+    >>> from adlib import random
+    >>> random.geometric(random.key(0), 0.3, (4,))
+    Array([1, 1, 4, 3], dtype=int32)
     """
     typed = key_of("geometric", key)
     dtype = int_dtype("geometric", dtype)
@@ -142,6 +146,10 @@ def poisson(
 
     Source: Knuth, "The Art of Computer Programming" vol. 2, below rate 10; Hörmann, "The
     transformed rejection method for generating Poisson random variables" (1993), above.
+
+    >>> from adlib import random
+    >>> random.poisson(random.key(0), 3.0, (4,))
+    Array([0, 0, 4, 4], dtype=int32)
     """
     typed = key_of("poisson", key)
     dtype = int_dtype("poisson", dtype)
@@ -295,6 +303,10 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
       Array of whole floats; NaN where ``n`` or ``p`` is out of range.
 
     Source: Hörmann, "The generation of binomial random variates" (1993).
+
+    >>> from adlib import random
+    >>> random.binomial(random.key(0), 10, 0.3, (4,))
+    Array([2., 2., 1., 2.], dtype=float32)
     """
     typed = key_of("binomial", key)
     dtype = float_dtype("binomial", dtype)
@@ -323,6 +335,11 @@ def multinomial(
       Array of whole floats of shape (..., k) that sum to ``n``.
 
     Each outcome is a binomial draw out of the trials that are left.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import random
+    >>> random.multinomial(random.key(0), 10, jnp.array([0.2, 0.3, 0.5]))
+    Array([1., 1., 8.], dtype=float32)
     """
     typed = key_of("multinomial", key)
     dtype = float_dtype("multinomial", dtype)

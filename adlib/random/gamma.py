@@ -44,6 +44,10 @@ def gamma(
       dtype: float dtype; float32 by default.
 
     Source: Marsaglia and Tsang (2000).
+
+    >>> from adlib import random
+    >>> random.gamma(random.key(0), 2.0, (2,)).round(3)
+    Array([1.59, 1.76], dtype=float32)
     """
     typed, dtype, param, shape = _prepare("gamma", key, a, shape, dtype)
     return _gamma(typed, param, shape=shape, dtype=dtype, log_space=False)  # type: ignore[no-any-return]
@@ -59,6 +63,10 @@ def loggamma(
       a: positive float; broadcasts to ``shape``.
       shape: shape of the result; that of ``a`` by default.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.loggamma(random.key(0), 0.001, (2,)).round(1)
+    Array([-110.6,  -95.5], dtype=float32)
     """
     typed, dtype, param, shape = _prepare("loggamma", key, a, shape, dtype)
     return _gamma(typed, param, shape=shape, dtype=dtype, log_space=True)  # type: ignore[no-any-return]
@@ -93,6 +101,10 @@ def beta(
       a, b: positive floats, which broadcast to ``shape``.
       shape: shape of the result; that of the parameters by default.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.beta(random.key(0), 2.0, 3.0, (2,)).round(3)
+    Array([0.236, 0.49 ], dtype=float32)
     """
     typed = key_of("beta", key)
     dtype = float_dtype("beta", dtype)
@@ -124,6 +136,11 @@ def dirichlet(
       Array of shape ``shape + (n,)``; each row sums to 1.
 
     Raises ValueError for ``alpha`` of rank 0.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import random
+    >>> random.dirichlet(random.key(0), jnp.ones(3)).round(3)
+    Array([0.365, 0.428, 0.207], dtype=float32)
     """
     typed = key_of("dirichlet", key)
     dtype = float_dtype("dirichlet", dtype)
@@ -153,6 +170,10 @@ def chisquare(
       df: positive float; broadcasts to ``shape``.
       shape: shape of the result; that of ``df`` by default.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.chisquare(random.key(0), 3.0, (2,)).round(3)
+    Array([2.205, 2.49 ], dtype=float32)
     """
     typed, dtype, param, shape = _prepare("chisquare", key, df, shape, dtype)
     return _chisquare(typed, param, shape=shape, dtype=dtype)  # type: ignore[no-any-return]
@@ -183,6 +204,10 @@ def f(
       dfnum, dfden: degrees of freedom above and below, which broadcast to ``shape``.
       shape: shape of the result; that of the parameters by default.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.f(random.key(0), 3.0, 5.0, (2,)).round(3)
+    Array([2.58 , 0.192], dtype=float32)
     """
     typed = key_of("f", key)
     dtype = float_dtype("f", dtype)
@@ -209,6 +234,10 @@ def t(
       df: positive float; broadcasts to ``shape``.
       shape: shape of the result; that of ``df`` by default.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.t(random.key(0), 4.0, (2,)).round(3)
+    Array([ 0.716, -2.417], dtype=float32)
     """
     typed, dtype, param, shape = _prepare("t", key, df, shape, dtype)
     return _t(typed, param, shape=shape, dtype=dtype)  # type: ignore[no-any-return]
@@ -232,6 +261,10 @@ def generalized_normal(
       p: positive float.
       shape: shape of the result.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.generalized_normal(random.key(0), 1.5, (2,)).round(3)
+    Array([1.06 , 0.089], dtype=float32)
     """
     typed = key_of("generalized_normal", key)
     dtype = float_dtype("generalized_normal", dtype)
@@ -266,6 +299,10 @@ def ball(
 
     Source: Barthe, Guédon, Mendelson, Naor, "A probabilistic approach to the geometry of the
     l_p^n-ball" (2005).
+
+    >>> from adlib import random
+    >>> random.ball(random.key(0), 2).round(3)
+    Array([0.917, 0.393], dtype=float32)
     """
     typed = key_of("ball", key)
     dtype = float_dtype("ball", dtype)

@@ -179,7 +179,13 @@ def fold_in(key: Any, data: Any) -> Array:
 
 
 def clone(key: Any) -> Array:
-    """The same key, marked as meant to be used again."""
+    """The same key, marked as meant to be used again.
+
+    >>> from adlib import random
+    >>> key = random.key(1)
+    >>> random.uniform(random.clone(key)) == random.uniform(key)
+    Array(True, dtype=bool)
+    """
     typed, raw = as_keys(key)
     return key if raw else prims.random_clone(typed)  # type: ignore[no-any-return]
 
@@ -199,6 +205,11 @@ def wrap_key_data(key_bits_array: Any, *, impl: Any = None, dtype: Any = None) -
     """Typed keys from words: uint32 of shape (..., 2) gives keys of shape (...).
 
     Raises TypeError for other shapes and dtypes.
+
+    >>> from adlib import random
+    >>> random.wrap_key_data(random.PRNGKey(42))
+    Array((), dtype=key<fry>) overlaying:
+    [ 0 42]
     """
     _check_impl(impl, dtype)
     return prims.random_wrap(as_value(key_bits_array, "wrap_key_data"))  # type: ignore[no-any-return]
@@ -216,6 +227,11 @@ def key_impl(keys: Any) -> str:
 
 
 def key_dtype(impl_spec: Any = None) -> KeyDType:
-    """The dtype of typed keys, ``key<fry>``."""
+    """The dtype of typed keys, ``key<fry>``.
+
+    >>> from adlib import random
+    >>> random.key_dtype()
+    key<fry>
+    """
     _check_impl(impl_spec)
     return key_fry

@@ -116,6 +116,10 @@ def lognormal(
       sigma: float; broadcasts to ``shape``.
       shape: shape of the result; that of ``sigma`` by default.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.lognormal(random.key(0), 0.5, (2,)).round(3)
+    Array([2.251, 2.753], dtype=float32)
     """
     typed = key_of("lognormal", key)
     dtype = float_dtype("lognormal", dtype)
@@ -131,7 +135,12 @@ def _maxwell(key: Array, *, shape: Any, dtype: Any) -> Array:
 
 
 def maxwell(key: Any, shape: Any = (), dtype: Any = None, *, out_sharding: Any = None) -> Array:
-    """Draws from Maxwell's distribution: lengths of standard normal vectors in 3 dimensions."""
+    """Draws from Maxwell's distribution: lengths of standard normal vectors in 3 dimensions.
+
+    >>> from adlib import random
+    >>> random.maxwell(random.key(0), (2,)).round(3)
+    Array([2.631, 0.991], dtype=float32)
+    """
     typed = key_of("maxwell", key)
     dtype = float_dtype("maxwell", dtype)
     return _maxwell(typed, shape=canonical_shape("maxwell", shape), dtype=dtype)  # type: ignore[no-any-return]
@@ -155,6 +164,10 @@ def double_sided_maxwell(
       loc, scale: location and scale, which broadcast against ``shape``.
       shape: shape of the draws; the parameters' is broadcast against it.
       dtype: float dtype; float32 by default.
+
+    >>> from adlib import random
+    >>> random.double_sided_maxwell(random.key(0), 0.0, 1.0, (2,)).round(3)
+    Array([1.546, 1.574], dtype=float32)
     """
     typed = key_of("double_sided_maxwell", key)
     dtype = float_dtype("double_sided_maxwell", dtype)
@@ -281,6 +294,12 @@ def orthogonal(
 
     Source: Mezzadri, "How to generate random matrices from the classical compact groups"
     (2007).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import random
+    >>> q = random.orthogonal(random.key(0), 2)
+    >>> bool(jnp.allclose(q @ q.T, jnp.eye(2), atol=1e-6))
+    True
     """
     typed = key_of("orthogonal", key)
     dtype = float_dtype("orthogonal", dtype, also_complex=True)

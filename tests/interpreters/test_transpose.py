@@ -67,7 +67,7 @@ def test_bilinear_functions_are_linear_in_each_argument():
     ct = jnp.arange(4.0).reshape(2, 2)
     np.testing.assert_allclose(linear_transpose(lambda v: product(v, b), a)(ct)[0], ct @ b.T)
     np.testing.assert_allclose(linear_transpose(lambda v: product(a, v), b)(ct)[0], a.T @ ct)
-    with pytest.raises(Exception, match="linear|Transpose|bilinear"):
+    with pytest.raises(NotImplementedError, match="two linear arguments"):
         linear_transpose(product, a, b)(ct)
 
 
@@ -130,8 +130,8 @@ def test_gradients_have_the_types_of_their_arguments():
 NOT_LINEAR = {
     "sin": (jnp.sin, "'sin'"),
     "exp": (lambda x: 2 * jnp.exp(x), "'exp'"),
-    "division by": (lambda x: 1.0 / x, "'div'|linear"),
-    "comparison": (lambda x: jnp.where(x > 0, x, 0.0), "'gt'"),
+    "division by": (lambda x: 1.0 / x, "is not linear"),
+    "comparison": (lambda x: jnp.where(x > 0, x, 0.0), "is not linear"),
 }
 
 
@@ -141,7 +141,7 @@ def test_functions_that_are_not_linear(name):
     for _ in range(2):
         with pytest.raises(NotImplementedError, match=text) as caught:
             linear_transpose(f, x3)(x3)
-        assert "Transpose rule" in str(caught.value) or "linear" in str(caught.value)
+        assert "linear" in str(caught.value) and "test_transpose.py" in str(caught.value)
         assert state.trace is core.evaluate.evaluator
 
 

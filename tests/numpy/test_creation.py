@@ -100,9 +100,7 @@ def test_a_traced_shape_explains_itself():
         adlib.jit(jnp.arange)(3)
 
 
-@pytest.mark.parametrize(
-    "args", [(4,), (1, 5), (5, 0, -2), (0, 1, 0.1), (2.5,), (1, 2, 0.5), (0,)]
-)
+@pytest.mark.parametrize("args", [(4,), (1, 5), (5, 0, -2), (0, 1, 0.1), (2.5,), (1, 2, 0.5), (0,)])
 def test_arange(args):
     same(jnp.arange(*args), np.arange(*args))
 
@@ -140,7 +138,9 @@ def test_matrices(k):
     same(jnp.diag(jnp.array(v), k), np.diag(v, k))
     same(jnp.diagflat(jnp.array(m), k), np.diagflat(m, k))
     for name in ("tril_indices", "triu_indices"):
-        for mine, numpys in zip(getattr(jnp, name)(3, k, 4), getattr(np, name)(3, k, 4)):
+        for mine, numpys in zip(
+            getattr(jnp, name)(3, k, 4), getattr(np, name)(3, k, 4), strict=True
+        ):
             same(mine, numpys)
     stack = np.arange(24.0).reshape(2, 3, 4)
     same(jnp.diagonal(jnp.array(stack), k, 2, 0), np.diagonal(stack, k, 2, 0))
@@ -151,10 +151,10 @@ def test_grids():
     for indexing in ("xy", "ij"):
         for sparse in (False, True):
             mine = jnp.meshgrid(jnp.array(x), jnp.array(y), sparse=sparse, indexing=indexing)
-            for a, b in zip(mine, np.meshgrid(x, y, sparse=sparse, indexing=indexing)):
+            for a, b in zip(mine, np.meshgrid(x, y, sparse=sparse, indexing=indexing), strict=True):
                 same(a, b)
     same(jnp.mgrid[0:3, 0:1:3j], np.mgrid[0:3, 0:1:3j])
-    for a, b in zip(jnp.ogrid[0:3, 1:2], np.ogrid[0:3, 1:2]):
+    for a, b in zip(jnp.ogrid[0:3, 1:2], np.ogrid[0:3, 1:2], strict=True):
         same(a, b)
     same(jnp.indices((2, 3)), np.indices((2, 3)))
     same(jnp.r_[1:4, 0, jnp.array([7.0])], [1, 2, 3, 0, 7])

@@ -84,7 +84,7 @@ def derivatives(f, x, order):
 
 def test_derivatives_where_formulas_divide_by_zero():
     assert [derivatives(jnp.sinc, 0.0, n) for n in (1, 3)] == [0.0, 0.0]
-    np.testing.assert_allclose(derivatives(jnp.sinc, 0.0, 2), -np.pi**2 / 3, rtol=1e-5)
+    np.testing.assert_allclose(derivatives(jnp.sinc, 0.0, 2), -(np.pi**2) / 3, rtol=1e-5)
     np.testing.assert_allclose(derivatives(jnp.sinc, 0.0, 4), np.pi**4 / 5, rtol=1e-5)
     assert derivatives(lambda x: jnp.hypot(x, 0.0), 0.0, 1) in (0.0, 1.0)
     assert derivatives(lambda x: jnp.logaddexp(x, x), 1000.0, 1) == 1.0

@@ -53,7 +53,9 @@ def test_put_place_extract_compress():
     same(jnp.extract(jnp.array(M) > 1, jnp.array(M)), np.extract(M > 1, M))
     for axis in (None, 0, 1):
         condition = [True, False, True]
-        same(jnp.compress(jnp.array(condition), jnp.array(M), axis), np.compress(condition, M, axis))
+        same(
+            jnp.compress(jnp.array(condition), jnp.array(M), axis), np.compress(condition, M, axis)
+        )
     assert jnp.extract(M > 2, jnp.array(M), size=6, fill_value=-1).tolist()[-1] == -1
     for name in ("put", "place", "put_along_axis", "fill_diagonal"):
         args = {"put": (0, 1.0), "place": (M > 1, 1), "put_along_axis": (I, 1, 0)}.get(name, (1,))
@@ -76,16 +78,22 @@ def test_nonzero_with_and_without_a_size():
 
 def test_multi_indices():
     flat = np.array([5, 0, 11])
-    for mine, numpys in zip(jnp.unravel_index(flat, (3, 4)), np.unravel_index(flat, (3, 4))):
+    for mine, numpys in zip(
+        jnp.unravel_index(flat, (3, 4)), np.unravel_index(flat, (3, 4)), strict=True
+    ):
         same(mine, numpys)
     index = (np.array([0, 2]), np.array([3, 1]))
     for order in ("C", "F"):
-        same(jnp.ravel_multi_index(index, (3, 4), order=order),
-             np.ravel_multi_index(index, (3, 4), order=order))
+        same(
+            jnp.ravel_multi_index(index, (3, 4), order=order),
+            np.ravel_multi_index(index, (3, 4), order=order),
+        )
     with pytest.raises(ValueError, match="invalid entry in coordinates array"):
         jnp.ravel_multi_index((np.array([5]), np.array([0])), (3, 4))
-    same(jnp.array(M)[jnp.ix_(jnp.array([0, 2]), jnp.array([True, False, True, False]))],
-         M[np.ix_([0, 2], [0, 2])])
+    same(
+        jnp.array(M)[jnp.ix_(jnp.array([0, 2]), jnp.array([True, False, True, False]))],
+        M[np.ix_([0, 2], [0, 2])],
+    )
 
 
 def test_where_select_choose_piecewise_clip():
@@ -142,8 +150,10 @@ def test_searching(side):
     for e in (edges, edges[::-1].copy()):
         same(jnp.digitize(jnp.array(finite), jnp.array(e), right), np.digitize(finite, e, right))
     shuffled = edges[::-1].copy()
-    same(jnp.searchsorted(shuffled, x[:, :2], side, sorter=np.argsort(shuffled)),
-         np.searchsorted(edges, x[:, :2], side))
+    same(
+        jnp.searchsorted(shuffled, x[:, :2], side, sorter=np.argsort(shuffled)),
+        np.searchsorted(edges, x[:, :2], side),
+    )
 
 
 def test_bincount():
@@ -158,7 +168,9 @@ def test_bincount():
 def test_unique():
     options = {"return_index": True, "return_inverse": True, "return_counts": True}
     for x in (M, V):
-        for mine, numpys in zip(jnp.unique(jnp.array(x), **options), np.unique(x, **options)):
+        for mine, numpys in zip(
+            jnp.unique(jnp.array(x), **options), np.unique(x, **options), strict=True
+        ):
             same(mine, numpys)
     for axis in (0, 1):
         mine = jnp.unique(jnp.array(M), axis=axis, **options)
@@ -189,8 +201,10 @@ def test_bits_in_bytes():
         for axis in (None, 0, 1):
             packed = np.packbits(bits, axis, order)
             same(jnp.packbits(jnp.array(bits), axis, order), packed)
-            same(jnp.unpackbits(jnp.array(packed), axis, bitorder=order),
-                 np.unpackbits(packed, axis, bitorder=order))
+            same(
+                jnp.unpackbits(jnp.array(packed), axis, bitorder=order),
+                np.unpackbits(packed, axis, bitorder=order),
+            )
 
 
 def test_files_and_text(tmp_path):

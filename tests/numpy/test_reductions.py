@@ -48,9 +48,7 @@ def test_where(name, axis):
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
-@pytest.mark.parametrize(
-    "name", "argmax argmin ptp median cumsum cumprod count_nonzero".split()
-)
+@pytest.mark.parametrize("name", "argmax argmin ptp median cumsum cumprod count_nonzero".split())
 def test_along_one_axis(name, axis):
     same(getattr(jnp, name)(jnp.array(X), axis), getattr(np, name)(X, axis))
 
@@ -82,8 +80,10 @@ def test_quantile(method, axis):
     for keepdims in (False, True):
         options = {"axis": axis, "method": method, "keepdims": keepdims}
         same(jnp.quantile(jnp.array(X), jnp.array(q), **options), np.quantile(X, q, **options))
-    same(jnp.percentile(jnp.array(X), 30, axis, method=method),
-         np.percentile(X, 30, axis, method=method))
+    same(
+        jnp.percentile(jnp.array(X), 30, axis, method=method),
+        np.percentile(X, 30, axis, method=method),
+    )
     if method == "linear":
         same(jnp.nanquantile(jnp.array(HOLES), jnp.array(q), axis), np.nanquantile(HOLES, q, axis))
 

@@ -98,7 +98,7 @@ def test_power_by_kind_of_exponent():
     x = jnp.array([-2.0, 3.0])
     close(x**3, [-8.0, 27.0])
     close(x**-1, [-0.5, 1 / 3])
-    close(x**jnp.array([2, 3]), [4.0, 27.0])
+    close(x ** jnp.array([2, 3]), [4.0, 27.0])
     assert (2 ** jnp.arange(4) == jnp.array([1, 2, 4, 8])).all()
     assert bool(jnp.isnan(x**0.5)[0])
     with pytest.raises(TypeError, match="Integers cannot be raised to negative powers"):

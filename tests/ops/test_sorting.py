@@ -48,6 +48,19 @@ def test_top_k_leads_with_nan_and_with_the_first_of_equals():
     np.testing.assert_array_equal(order, [0, 2])
 
 
+@pytest.mark.parametrize("ties", [False, True])
+def test_top_k_of_long_rows(ties):
+    x = np.random.default_rng(1).standard_normal((3, 500)).astype(np.float32)
+    if ties:
+        x[1, 100:110] = 9
+        x[2, 7] = np.nan
+    expected = np.argsort(-np.where(np.isnan(x), np.inf, x), axis=1, kind="stable")[:, :5]
+    values, order = lax.top_k(x, 5)
+    np.testing.assert_array_equal(order, expected)
+    np.testing.assert_array_equal(values, np.take_along_axis(x, expected, 1))
+    np.testing.assert_array_equal(lax.top_k(x.T, 5, axis=0)[1], expected.T)
+
+
 def test_gradients_follow_the_elements():
     x = jnp.array([3.0, 1.0, 2.0])
     w = jnp.array([1.0, 10.0, 100.0])
