@@ -46,9 +46,7 @@ def check_values(f, args):
         ]
         axes = tuple(0 if m else None for m in mapped)
         got = adlib.vmap(f, in_axes=axes)(*stacked)
-        rows = [
-            f(*[a * s if m else a for a, m in zip(args, mapped, strict=True)]) for s in scales
-        ]
+        rows = [f(*[a * s if m else a for a, m in zip(args, mapped, strict=True)]) for s in scales]
         loop = [np.stack(column) for column in zip(*map(leaves, rows), strict=True)]
         assert_close(leaves(got), loop, what=f"vmap {axes}")
         assert_close(leaves(adlib.jit(adlib.vmap(f, in_axes=axes))(*stacked)), loop)

@@ -40,11 +40,11 @@ def normalize_argnums(argnums: Any, what: str) -> tuple[int, ...]:
 def select(
     args: Sequence[Any], argnums: tuple[int, ...], what: str, fun: Callable[..., Any]
 ) -> tuple[int, ...]:
-    """Argument positions with negative ones resolved; raises ValueError out of range."""
+    """Argument positions with negative ones resolved; raises TypeError out of range."""
     count = len(args)
     for i in argnums:
         if not -count <= i < count:
-            raise ValueError(
+            raise TypeError(
                 f"{what} of {name_of(fun)} is asked for argument {i} (argnums={argnums}), but "
                 f"the function was called with {count} positional argument"
                 f"{'' if count == 1 else 's'}.{here()}\n  Repair: argnums counts positional "

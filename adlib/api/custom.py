@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adlib.base import tree
+from adlib.base.source import here
 from adlib.base.treedef import PyTreeDef
 from adlib.control.calls import name_of
 from adlib.control.custom_vjp import custom_vjp
@@ -30,7 +31,7 @@ def custom_gradient(fun: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def forward(*args: Any) -> tuple[Any, Any]:
-        out, pullback = fun(*args)
+        out, pullback = _value_and_pullback(fun, args)
         ct_leaves, ct_tree = values_of(out, name_of(fun))
         # what the pullback closes over are the residuals
         args_tree = tree.structure((tree.unflatten(ct_tree, [0] * len(ct_leaves)),))
@@ -51,10 +52,20 @@ def custom_gradient(fun: Callable[..., Any]) -> Callable[..., Any]:
 
 def _first_of(fun: Callable[..., Any]) -> Callable[..., Any]:
     def value(*args: Any) -> Any:
-        return fun(*args)[0]
+        return _value_and_pullback(fun, args)[0]
 
     value.__name__ = name_of(fun)
     return value
+
+
+def _value_and_pullback(fun: Callable[..., Any], args: Any) -> tuple[Any, Callable[..., Any]]:
+    returned = fun(*args)
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2 or not callable(returned[1]):
+        raise TypeError(
+            f"custom_gradient expects {name_of(fun)} to return a pair (value, vjp), where vjp is a "
+            f"function of the value's cotangent; got {type(returned)}.{here()}"
+        )
+    return returned[0], returned[1]
 
 
 class _Program:

@@ -10,6 +10,7 @@ import numpy as np
 
 from adlib.api import arguments
 from adlib.api.arguments import Partial, check_callable, describe_type
+from adlib.api.linear_functions import LinearFunction
 from adlib.base import tree
 from adlib.base.source import here
 from adlib.base.treedef import PyTreeDef
@@ -178,32 +179,6 @@ def _scalar_output(partial: Partial, outs: list[Any], holomorphic: bool) -> Any:
 # ------------------------------------------------------------------------ vjp
 
 
-class _Pullback:
-    """The function that ``vjp`` returns: cotangents of outputs to cotangents of arguments."""
-
-    __slots__ = ("_in_avals", "_linear", "_out_avals", "_partial")
-
-    def __init__(
-        self, partial: Partial, linear: LinearMap, out_avals: list[Any], in_avals: list[Any]
-    ) -> None:
-        self._partial = partial
-        self._linear = linear
-        self._out_avals = out_avals
-        self._in_avals = in_avals
-
-    def __call__(self, ct: Any) -> tuple[Any, ...]:
-        cts = _check_cotangents(self._partial, self._out_avals, ct)
-        grads = pull_back(self._linear, cts)
-        flat = [
-            _float0_zeros(aval) if g is None else _instantiate(g)
-            for g, aval in zip(grads, self._in_avals, strict=True)
-        ]
-        return tuple(self._partial.unflatten_args(flat))
-
-    def __repr__(self) -> str:
-        return f"<vjp of {name_of(self._partial.fun)}>"
-
-
 def _float0_zeros(aval: ShapedArray) -> Any:
     return np.zeros(aval.shape, dtypes.float0)
 
@@ -277,7 +252,18 @@ def vjp(
     partial = Partial(fun, primals, {}, tuple(range(len(primals))), "vjp", has_aux)
     leaves = partial.leaves()
     outs, linear = linearize_flat(partial, leaves)
-    pullback = _Pullback(partial, linear, [o.aval for o in outs], [leaf.aval for leaf in leaves])
+    out_avals, in_avals = [o.aval for o in outs], [leaf.aval for leaf in leaves]
+
+    def pull(linear: LinearMap, ct: Any) -> tuple[Any, ...]:
+        flat = [
+            _float0_zeros(aval) if g is None else _instantiate(g)
+            for g, aval in zip(
+                pull_back(linear, _check_cotangents(partial, out_avals, ct)), in_avals, strict=True
+            )
+        ]
+        return tuple(partial.unflatten_args(flat))
+
+    pullback = LinearFunction(pull, linear, f"vjp of {name_of(fun)}")
     out = partial.unflatten_out(outs)
     return (out, pullback, partial.aux) if has_aux else (out, pullback)
 
@@ -386,7 +372,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     avals = [leaf.aval for leaf in leaves]
     outs, linear = linearize_flat(partial, leaves)
 
-    def apply(*tangents: Any) -> Any:
+    def apply(linear: LinearMap, *tangents: Any) -> Any:
         flat, structure = tree.flatten(tangents)
         if structure != in_tree:
             raise TypeError(
@@ -398,7 +384,8 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         return partial.unflatten_out([_float0_as_numpy(t) for t in linear.apply(kept)])
 
     out = partial.unflatten_out(outs)
-    return (out, apply, partial.aux) if has_aux else (out, apply)
+    derivative = LinearFunction(apply, linear, f"derivative of {name_of(fun)}")
+    return (out, derivative, partial.aux) if has_aux else (out, derivative)
 
 
 def _linear_argument(tangent: Any, aval: ShapedArray) -> Any:
@@ -440,12 +427,12 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Any = 
     linear = transpose_flat(partial, avals)
     out_avals = [o.aval for o in linear.outputs]
 
-    def transposed(ct: Any) -> tuple[Any, ...]:
+    def transposed(linear: LinearMap, ct: Any) -> tuple[Any, ...]:
         cts = _check_cotangents(partial, out_avals, ct)
         flat = [_instantiate(g) for g in pull_back(linear, cts)]
         return tuple(partial.unflatten_args(flat))
 
-    return transposed
+    return LinearFunction(transposed, linear, f"transpose of {name_of(fun)}")
 
 
 def _aval_of(x: Any) -> ShapedArray:

@@ -105,9 +105,9 @@ class Config:
         try:
             yield
         finally:
-            _overrides.reset(token)
             self._open.remove(flags)
             self._changed()
+            _overrides.reset(token)
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` whenever a flag may have changed."""

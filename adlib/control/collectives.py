@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from adlib.base import tree
+from adlib.core import dtypes
 from adlib.core.array import ArrayImpl, as_value, scalar
 from adlib.core.avals import ShapedArray, Zero
 from adlib.core.primitive import Primitive, define_primitive
@@ -42,7 +43,8 @@ def _reduction_batch(
     if axis.name not in axis_name:
         return primitive.bind(x, axis_name=axis_name), d
     if d is None:
-        reduced = mul(x, scalar(axis.size, x.aval.dtype)) if primitive is psum_p else x
+        size = scalar(axis.size, x.aval.dtype, x.aval.weak_type)
+        reduced = mul(x, size) if primitive is psum_p else x
     else:
         reduced = reduce(x, (d,))
     rest = tuple([n for n in axis_name if n != axis.name])
@@ -129,12 +131,16 @@ def psum(x: Any, axis_name: Any) -> Any:
 
 
 def pmean(x: Any, axis_name: Any) -> Any:
-    """Mean over the examples of the vmap that names ``axis_name``."""
+    """Mean over the examples of the vmap that names ``axis_name``; of integers as a float."""
     size = int(np.prod([_size_of(n) for n in _names(axis_name)]))
-    return tree.map(
-        lambda leaf: div(psum(as_value(leaf), axis_name), scalar(size, as_value(leaf).aval.dtype)),
-        x,
-    )
+
+    def mean(leaf: Any) -> Any:
+        value = as_value(leaf, "pmean")
+        if not dtypes.is_inexact(value.aval.dtype):
+            value = convert_element_type(value, dtypes.canonicalize_dtype(np.dtype(np.float64)))
+        return div(psum(value, axis_name), scalar(size, value.aval.dtype, value.aval.weak_type))
+
+    return tree.map(mean, x)
 
 
 def pmax(x: Any, axis_name: Any) -> Any:

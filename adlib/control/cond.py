@@ -19,7 +19,7 @@ from adlib.control.functions import (
     zero_mask,
 )
 from adlib.core import dtypes
-from adlib.core.array import Array, as_value, scalar
+from adlib.core.array import Array, ArrayImpl, as_value, scalar
 from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero, same_type
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import define_primitive
@@ -308,9 +308,12 @@ def cond(
         )
     if value.aval.dtype.kind not in "biuf":
         raise TypeError(f"Pred type must be either boolean or number, got {value.aval.dtype}.")
-    if value.aval.dtype.kind != "b":
-        value = ne(value, scalar(0, value.aval.dtype))
-    index = convert_element_type(value, np.dtype(np.int32))
+    if type(value) is ArrayImpl:  # a known choice stays a constant of a traced program
+        index = scalar(int(bool(value)), np.dtype(np.int32))
+    else:
+        if value.aval.dtype.kind != "b":
+            value = ne(value, scalar(0, value.aval.dtype))
+        index = convert_element_type(value, np.dtype(np.int32))
     return _bind(index, (false_fun, true_fun), operands, "cond")
 
 

@@ -267,10 +267,11 @@ _scalars: dict[Any, ArrayImpl] = {}
 
 def scalar(value: Any, dtype: Any, weak_type: bool = False) -> ArrayImpl:
     """A rank-0 array; small constants are made once and shared."""
-    key = (value, type(value), dtype, weak_type)
+    # equal numbers may differ in the sign of a zero: those are told apart by their text
+    name = repr(value) if _may_hold_zero(value) else value
+    key = (name, type(value), dtype, weak_type)
     found = _scalars.get(key)
-    # equal keys may differ in the sign of a zero; NaN never equals itself and is just not found
-    if found is not None and not _may_hold_zero(value):
+    if found is not None:
         return found
     with np.errstate(over="ignore"):
         made = np.asarray(value).astype(dtype)

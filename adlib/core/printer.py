@@ -177,10 +177,13 @@ def _align_names(eqn: Eqn, context: _Context) -> None:
         *zip(inner.invars, eqn.invars, strict=True),
         *zip(inner.outvars, eqn.outvars, strict=True),
     ]
+    taken: set[Var] = set()  # a value that is passed twice has one name here and two inside
     for mine, theirs in pairs:
-        if isinstance(mine, Var) and isinstance(theirs, Var) and mine not in context.names:
-            if theirs in context.used or theirs in context.names:
-                context.names[mine] = context.name(theirs)
+        if not isinstance(mine, Var) or not isinstance(theirs, Var) or theirs in taken:
+            continue
+        taken.add(theirs)
+        if mine not in context.names and (theirs in context.used or theirs in context.names):
+            context.names[mine] = context.name(theirs)
 
 
 def _in_order(eqn: Eqn) -> list[tuple[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 from adlib.base.source import SourceLocation, user_location
 from adlib.core import dtypes, quiet
 from adlib.core.array import ArrayImpl
-from adlib.core.avals import ShapedArray
+from adlib.core.avals import ShapedArray, Zero
 from adlib.core.evaluate import EvalTrace
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var, eval_jaxpr
 from adlib.core.primitive import Primitive
@@ -84,7 +84,7 @@ class Tape(Trace):
 
     __slots__ = ("count", "eqns")
 
-    def __init__(self, parent: Trace) -> None:
+    def __init__(self, parent: Trace | None) -> None:
         super().__init__(parent)
         self.eqns: list[TapeEqn | TapeCall] = []
         self.count = 0
@@ -381,6 +381,42 @@ class LinearMap:
                 env[tracer.index] = value
         return [env[o.index] if owns(o) else instantiate(o) for o in self.outputs]
 
+    def separated(self) -> tuple[LinearMap, list[Any]]:
+        """The map with places in its residuals' stead, and the residuals."""
+        residuals: list[Any] = []
+
+        def place(value: Any) -> Any:
+            residuals.append(value)
+            return _place
+
+        return self._rebuilt(place), residuals
+
+    def with_residuals(self, residuals: Sequence[Any]) -> LinearMap:
+        """The inverse of ``separated``."""
+        values = iter(residuals)
+        return self._rebuilt(lambda _: next(values))
+
+    def _rebuilt(self, residual: Callable[[Any], Any]) -> LinearMap:
+        """A copy on a tape of its own, each residual replaced."""
+        tape = Tape(None)
+        tape.count = self.tape.count
+        tape.alive = False
+        owns = self.tape.owns
+
+        def moved(x: Any) -> Any:
+            if owns(x):
+                return LinearTracer(tape, x.aval, x.index)
+            return x if x is None or type(x) is Zero else residual(x)
+
+        for entry in self.tape.eqns:
+            e = as_eqn(self.tape, entry)
+            args, outs = [moved(a) for a in e.args], [moved(o) for o in e.outs]
+            tape.eqns.append(TapeEqn(e.primitive, args, outs, e.params, e.source))
+        return LinearMap(tape, [moved(x) for x in self.inputs], [moved(o) for o in self.outputs])
+
+
+_place = object()
+
 
 def linearize_flat(
     function: Callable[..., Sequence[Any]], primals: Sequence[Any]
@@ -394,9 +430,7 @@ def linearize_flat(
     try:
         direct = type(tape.parent) is EvalTrace and derive.usable()
         with fresh(DirectTrace(tape) if direct else LinearizeTrace(tape)) as trace:
-            args = [
-                _start(trace, p, t, direct) for p, t in zip(primals, inputs, strict=True)
-            ]
+            args = [_start(trace, p, t, direct) for p, t in zip(primals, inputs, strict=True)]
             pairs = [trace.split(o) for o in function(*args)]
             del args
     finally:

@@ -169,9 +169,7 @@ class _EagerSweep(_Sweep):
                     else:
                         self._add(place, results[0], derived.avals[0])
                     continue
-                for place, value, kind in zip(
-                    derived.places, results, derived.avals, strict=True
-                ):
+                for place, value, kind in zip(derived.places, results, derived.avals, strict=True):
                     self._add(inputs[place], value, kind)
         finally:
             quiet.leave(token)
@@ -231,9 +229,7 @@ def transpose_jaxpr(
     returns cotangents of the linear inputs that are not symbolically zero; the mask says
     which those are. Cotangents have the types of what they belong to, weak types as well.
     """
-    cotangents = [
-        aval if nz else None for aval, nz in zip(closed.out_avals, nonzero, strict=True)
-    ]
+    cotangents = [aval if nz else None for aval, nz in zip(closed.out_avals, nonzero, strict=True)]
     key = ("transpose", tuple(linear), tuple(nonzero))
     return closed.cached(key, lambda: _transpose_jaxpr(closed, linear, cotangents, True))  # type: ignore[no-any-return]
 

@@ -9,6 +9,7 @@ from adlib.control.collectives import (
     all_gather_p,
     axis_index,
     axis_index_p,
+    axis_size,
     pmax,
     pmax_p,
     pmean,

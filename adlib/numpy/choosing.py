@@ -18,6 +18,7 @@ from adlib.numpy.promotion import (
     broadcast_array,
     broadcast_shapes,
     convert,
+    index_dtype,
     promote_dtypes,
     promote_pair,
     to_array,
@@ -89,7 +90,7 @@ def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> tuple
             f"Calling nonzero on 0d arrays is not allowed; use jnp.atleast_1d(x).{here()}"
         )
     mask = truth(x)
-    integer = dtypes.canonicalize_dtype(np.int64)
+    integer = index_dtype()
     if size is None:
         known = known_integers("content of an array given to jnp.nonzero or jnp.where", mask)
         return tuple(array(i.astype(integer)) for i in np.nonzero(known))

@@ -17,6 +17,7 @@ from adlib.numpy.promotion import (
     broadcast_array,
     broadcast_shapes,
     convert,
+    index_dtype,
     promote_dtypes,
     to_array,
 )
@@ -418,7 +419,7 @@ def trace(
     order = [k for k in range(x.aval.ndim) if k not in (i, j)]
     x = lax.transpose(x, [*order, i, j])
     rows, columns = x.aval.shape[-2:]
-    integer = dtypes.canonicalize_dtype(np.int64)
+    integer = index_dtype()
     row = lax.broadcasted_iota(integer, (rows, columns), 0)
     column = lax.broadcasted_iota(integer, (rows, columns), 1)
     shift = convert(to_array(offset, "trace"), integer)

@@ -8,10 +8,9 @@ import numpy as np
 
 from adlib import lax
 from adlib.base.source import here
-from adlib.core import dtypes
 from adlib.core.array import Array
 from adlib.numpy.creation import array, shape_of, wanted_dtype
-from adlib.numpy.promotion import promote_dtypes, to_array
+from adlib.numpy.promotion import index_dtype, promote_dtypes, to_array
 from adlib.numpy.ranges import arange, linspace
 from adlib.numpy.shaping import concatenate
 
@@ -67,7 +66,7 @@ def indices(dimensions: Any, dtype: Any = None, sparse: bool = False) -> Any:
            [0, 1]], dtype=int32)
     """
     sizes = shape_of(dimensions)
-    found = dtypes.canonicalize_dtype(np.int64) if dtype is None else wanted_dtype(dtype, "indices")
+    found = index_dtype() if dtype is None else wanted_dtype(dtype, "indices")
     rank = len(sizes)
     if not sparse:
         rows = [lax.broadcasted_iota(found, sizes, d) for d in range(rank)]

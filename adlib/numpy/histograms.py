@@ -8,11 +8,10 @@ import numpy as np
 
 from adlib import lax
 from adlib.base.source import here
-from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.numpy.choosing import where
 from adlib.numpy.creation import array
-from adlib.numpy.promotion import convert, promote_dtypes_inexact, to_array
+from adlib.numpy.promotion import convert, index_dtype, promote_dtypes_inexact, to_array
 from adlib.numpy.ranges import linspace
 from adlib.numpy.reductions import max, min, sum
 from adlib.numpy.shaping import ravel
@@ -120,7 +119,7 @@ def histogramdd(
         )
     columns = lax.unstack(x, 1)
     edges = [histogram_bin_edges(c, b, r) for c, b, r in zip(columns, bins, ranges, strict=True)]
-    integer = dtypes.canonicalize_dtype(np.int64)
+    integer = index_dtype()
     flat, inside = lax.full((count,), scalar(0, integer)), None
     for column, edge in zip(columns, edges, strict=True):
         place, within = _bin_of(column, edge)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from adlib import lax
+from adlib.base.source import here
 from adlib.core.array import Array, scalar
 from adlib.core.primitive import registry
 from adlib.core.trace import state
@@ -48,6 +49,14 @@ def finish(function: Callable[..., Any], name: str, args: str, doc: tuple[str, s
         f"    >>> import adlib.numpy as jnp\n    >>> {call}\n    {shown}\n    "
     )
     return function
+
+
+def no_out(name: str, out: Any) -> None:
+    """Raise the error for ``out=``, which would change an array in place."""
+    if out is not None:
+        raise NotImplementedError(
+            f"The 'out' argument to jnp.{name} is not supported: arrays are immutable.{here()}"
+        )
 
 
 def float_unary(name: str, primitive_name: str, *doc: str) -> Any:

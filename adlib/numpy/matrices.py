@@ -15,7 +15,7 @@ from adlib.core.avals import ShapedArray
 from adlib.numpy.axes import axis_of
 from adlib.numpy.choosing import nonzero
 from adlib.numpy.creation import array, computing, shape_of, wanted_dtype
-from adlib.numpy.promotion import broadcast_array, convert, to_array
+from adlib.numpy.promotion import broadcast_array, convert, index_dtype, to_array
 from adlib.numpy.ufuncs import power
 
 
@@ -23,13 +23,9 @@ def _float_or(dtype: Any, what: str) -> Any:
     return dtypes.canonicalize_dtype(np.float64) if dtype is None else wanted_dtype(dtype, what)
 
 
-def _index_type() -> Any:
-    return dtypes.canonicalize_dtype(np.int64)
-
-
 def _shifted_comparison(shape: tuple[int, ...], k: Any, compare: Any) -> Array:
     """``compare(row + k, column)`` for every place of matrices of this shape."""
-    integer = _index_type()
+    integer = index_dtype()
     rank = len(shape)
     row = lax.broadcasted_iota(integer, shape, rank - 2)
     column = lax.broadcasted_iota(integer, shape, rank - 1)
@@ -81,7 +77,10 @@ def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Array:
     """
     (rows,) = shape_of(N)
     columns = rows if M is None else shape_of(M)[0]
-    return convert(_shifted_comparison((rows, columns), k, lax.ge), _float_or(dtype, "tri"))
+    return convert(
+        _shifted_comparison((rows, columns), k, lax.ge),
+        np.dtype(np.float32) if dtype is None else wanted_dtype(dtype, "tri"),
+    )
 
 
 def _triangle(name: str, m: Any, k: Any, lower: bool) -> Array:
@@ -297,7 +296,7 @@ def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
     """
     if operator.index(n) < 0 or operator.index(ndim) < 0:
         raise ValueError(f"n and ndim must be nonnegative, got {n} and {ndim}{here()}")
-    return (lax.iota(_index_type(), n),) * ndim
+    return (lax.iota(index_dtype(), n),) * ndim
 
 
 def diag_indices_from(arr: Any) -> tuple[Array, ...]:

@@ -106,8 +106,20 @@ def inexact_type(*avals: ShapedArray) -> tuple[Any, bool]:
     else:
         dtype, weak = dtypes.promote(*[(a.dtype, a.weak_type) for a in avals])
     if not dtypes.is_inexact(dtype):
-        dtype = dtypes.canonicalize_dtype(np.float64)
+        dtype = float_for(dtype)
     return dtype, weak
+
+
+def index_dtype() -> Any:
+    """The dtype of indices: the default integer."""
+    return dtypes.canonicalize_dtype(np.int64)
+
+
+def float_for(dtype: Any) -> Any:
+    """The floating dtype that numbers of ``dtype`` become: 64 bits wide only for 64 bits."""
+    if dtypes.is_inexact(dtype):
+        return dtype
+    return np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
 
 
 def _in_dtype(x: Any, value: Array, dtype: Any, weak: bool) -> Array:
@@ -222,6 +234,14 @@ def _ready(x: Any, y: Any) -> list[Array] | None:
 def promote_pair(what: str, x: Any, y: Any) -> list[Array]:
     """``promote_dtypes`` of two arguments, with the common pairs first."""
     return _ready(x, y) or promote_dtypes(what, x, y)
+
+
+def promote_numbers(what: str, *xs: Any) -> list[Array]:
+    """As ``promote``, with booleans counted as the integers 0 and 1."""
+    values = promote(what, *xs)
+    if values[0].aval.dtype.kind != "b":
+        return values
+    return [convert(v, np.dtype(np.int32)) for v in values]
 
 
 def promote_inexact(what: str, *xs: Any) -> list[Array]:

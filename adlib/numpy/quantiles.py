@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from adlib import lax
 from adlib.base.source import here
-from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.numpy.axes import axes_of
-from adlib.numpy.promotion import broadcast_array, convert, promote_dtypes_inexact
+from adlib.numpy.promotion import broadcast_array, convert, index_dtype, promote_dtypes_inexact
 from adlib.numpy.reductions import sum
 
 _METHODS = ("linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf")
@@ -163,7 +160,7 @@ def _quantile(
     if method not in _METHODS:
         listed = ", ".join(repr(m) for m in _METHODS[:-1])
         raise ValueError(f"method can only be {listed} or {_METHODS[-1]!r}, got {method!r}{here()}")
-    x, q = promote_dtypes_inexact(name, a, q)
+    x, q = promote_dtypes_inexact(name, *promote_dtypes_inexact(name, a), q)
     x, q = (convert(v, v.aval.dtype) for v in (x, q))
     if x.aval.dtype.kind == "c":
         raise ValueError(f"jnp.{name}: complex numbers have no order.{here()}")
@@ -228,7 +225,7 @@ def _interpolated(ordered: Array, qs: Array, valid: Array, method: str) -> Array
 
 def _rows(ordered: Array, place: Array) -> Array:
     """``ordered[place[i, j], j]`` for every i and j."""
-    integer = dtypes.canonicalize_dtype(np.int64)
+    integer = index_dtype()
     index = [convert(place, integer)]
     for d in range(1, ordered.aval.ndim):
         index.append(lax.broadcasted_iota(integer, place.aval.shape, d))

@@ -16,7 +16,7 @@ from adlib.core.array import Array, scalar
 from adlib.core.trace import state
 from adlib.numpy.axes import axes_of, axis_of
 from adlib.numpy.creation import array, asarray, wanted_dtype
-from adlib.numpy.makers import truth
+from adlib.numpy.makers import no_out, truth
 from adlib.numpy.promotion import (
     broadcast_array,
     broadcast_shapes,
@@ -25,13 +25,6 @@ from adlib.numpy.promotion import (
     to_array,
 )
 from adlib.numpy.ufuncs_logic import isclose
-
-
-def no_out(name: str, out: Any) -> None:
-    if out is not None:
-        raise NotImplementedError(
-            f"The 'out' argument to jnp.{name} is not supported: arrays are immutable.{here()}"
-        )
 
 
 def keep_dims(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:

@@ -11,18 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adlib import lax
-from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.numpy.axes import axis_of
 from adlib.numpy.choosing import known_integers, nonzero
-from adlib.numpy.promotion import broadcast_array, convert, promote_dtypes, to_array
+from adlib.numpy.promotion import broadcast_array, convert, index_dtype, promote_dtypes, to_array
 from adlib.numpy.shaping import ravel
 from adlib.numpy.sorting import searchsorted
 from adlib.numpy.taking import take
-
-
-def _index_type() -> Any:
-    return dtypes.canonicalize_dtype(np.int64)
 
 
 class UniqueAll(NamedTuple):
@@ -50,7 +45,7 @@ class UniqueInverse(NamedTuple):
 
 def _sorted_rows(x: Array) -> tuple[Array, Array]:
     """Rows in lexical order, and where they stood."""
-    integer = _index_type()
+    integer = index_dtype()
     count = x.aval.shape[0]
     places = lax.iota(integer, count)
     columns = lax.reshape(x, (count, -1 if 0 in x.aval.shape else x.aval.size // max(count, 1)))
@@ -104,7 +99,7 @@ def unique(
     else:
         axis = axis_of(axis, x.aval.ndim)
         x = lax.transpose(x, [axis, *[d for d in range(x.aval.ndim) if d != axis]])
-    integer = _index_type()
+    integer = index_dtype()
     total = x.aval.shape[0]
     if not total:
         empty = lax.full((0,), scalar(0, integer))
@@ -266,8 +261,8 @@ def intersect1d(
     (place,) = nonzero(isin(values, others), size=size, fill_value=0)
     common = take(values, place, 0, mode="clip")
     if size is not None:
-        known = lax.reduce_sum(convert(isin(values, others), _index_type()), (0,))
-        missing = lax.ge(lax.iota(_index_type(), size), known)
+        known = lax.reduce_sum(convert(isin(values, others), index_dtype()), (0,))
+        missing = lax.ge(lax.iota(index_dtype(), size), known)
         fill = (
             common[0]
             if fill_value is None

@@ -16,14 +16,13 @@ from adlib.numpy.choosing import known_integers
 from adlib.numpy.promotion import (
     broadcast_array,
     convert,
+    index_dtype,
     promote_dtypes,
     promote_dtypes_inexact,
     to_array,
 )
 
-
-def _index_type() -> Any:
-    return dtypes.canonicalize_dtype(np.int64)
+_INT32 = np.dtype(np.int32)
 
 
 def _no_kind(name: str, kind: Any, order: Any) -> None:
@@ -82,7 +81,7 @@ def argsort(
     """
     _no_kind("argsort", kind, order)
     x, axis = _along("argsort", a, axis)
-    places = lax.broadcasted_iota(_index_type(), x.aval.shape, axis)
+    places = lax.broadcasted_iota(index_dtype(), x.aval.shape, axis)
     if not descending:
         return lax.sort((x, places), axis, stable, 1)[1]
     # sorted back to front and then reversed, so that equal elements keep their order
@@ -117,7 +116,7 @@ def argpartition(a: Any, kth: int, axis: int = -1) -> Array:
     """
     x, axis = _along("argpartition", a, axis)
     _check_kth("argpartition", kth, x.aval.shape[axis])
-    return argsort(x, axis)
+    return convert(argsort(x, axis), _INT32)
 
 
 def lexsort(keys: Any, axis: int = -1) -> Array:
@@ -134,9 +133,9 @@ def lexsort(keys: Any, axis: int = -1) -> Array:
     if any([k.aval.shape != shape for k in arrays]):
         raise ValueError(f"all keys need to be the same shape{here()}")
     if not shape:
-        return scalar(0, _index_type())
+        return scalar(0, index_dtype())
     axis = axis_of(axis, len(shape))
-    places = lax.broadcasted_iota(_index_type(), shape, axis)
+    places = lax.broadcasted_iota(index_dtype(), shape, axis)
     return lax.sort((*arrays[::-1], places), axis, True, len(arrays))[-1]
 
 
@@ -182,7 +181,7 @@ def searchsorted(
         raise ValueError(f"a should be 1-dimensional, got shape {a.aval.shape}{here()}")
     if sorter is not None:
         a = a[to_array(sorter, "searchsorted")]  # type: ignore[index]
-    integer = _index_type()
+    integer = _INT32
     length, shape = a.aval.shape[0], v.aval.shape
     # bisection of all queries at once: an interval is halved until it is empty
     low = lax.full(shape, scalar(0, integer))
@@ -226,11 +225,11 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
         raise ValueError(f"digitize: bins must be a 1-dimensional array; got {edges.aval}{here()}")
     count = edges.aval.shape[0]
     if not count:
-        return lax.full(x.aval.shape, scalar(0, _index_type()))
+        return lax.full(x.aval.shape, scalar(0, _INT32))
     side = "left" if right else "right"
     ascending = searchsorted(edges, x, side=side)
     backwards = searchsorted(lax.rev(edges, (0,)), x, side=side)
-    descending = lax.sub(scalar(count, _index_type()), backwards)
+    descending = lax.sub(scalar(count, _INT32), backwards)
     rises = lax.ge(*promote_dtypes("digitize", edges[count - 1], edges[0]))  # type: ignore[index]
     return lax.select_n(rises, descending, ascending)
 
@@ -255,7 +254,7 @@ def bincount(
         )
     if x.aval.ndim != 1:
         raise ValueError(f"only 1-dimensional input supported, got shape {x.aval.shape}{here()}")
-    integer = _index_type()
+    integer = index_dtype()
     x = convert(x, integer)
     if length is None:
         known = known_integers("argument x of jnp.bincount (give length=)", x)

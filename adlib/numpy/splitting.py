@@ -11,11 +11,10 @@ import numpy as np
 from adlib import lax
 from adlib.base import errors
 from adlib.base.source import here
-from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.core.trace import Tracer
 from adlib.numpy.axes import axes_of, axis_of
-from adlib.numpy.promotion import convert, to_array
+from adlib.numpy.promotion import convert, index_dtype, to_array
 from adlib.numpy.shaping import ravel
 
 # ------------------------------------------------------------------------- splitting
@@ -180,7 +179,7 @@ def repeat(
         places: Any = np.repeat(np.arange(length, dtype=np.int32), counts)
         return _gather_along(x, to_array(places, "repeat"), axis)
     ends = to_array(repeats, "repeat", 1)
-    integer = dtypes.canonicalize_dtype(np.int64)
+    integer = index_dtype()
     ends = convert(ends, integer)
     if ends.aval.size == 1 and length != 1:
         ends = lax.broadcast_in_dim(lax.reshape(ends, ()), (length,), ())
@@ -336,8 +335,6 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     >>> jnp.diff(jnp.array([1, 4, 9]))
     Array([3, 5], dtype=int32)
     """
-    from adlib.numpy.promotion import promote_dtypes
-
     x = to_array(a, "diff")
     if n < 0:
         raise ValueError(f"order must be non-negative but got {n}{here()}")

@@ -14,18 +14,18 @@ from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.numpy.axes import axes_of, axis_of
 from adlib.numpy.creation import wanted_dtype
-from adlib.numpy.makers import truth
+from adlib.numpy.makers import no_out, truth
 from adlib.numpy.promotion import (
     broadcast_array,
     broadcast_shapes,
     convert,
+    float_for,
     promote_dtypes_inexact,
     to_array,
 )
 from adlib.numpy.reductions import (
     accumulation_dtype,
     masked,
-    no_out,
     sum,
 )
 
@@ -35,7 +35,7 @@ from adlib.numpy.reductions import (
 def _computed_in(dtype: Any) -> Any:
     """The dtype that means are taken in: at least 32 bits wide."""
     if not dtypes.is_inexact(dtype):
-        return dtypes.canonicalize_dtype(np.float64)
+        return float_for(dtype)
     return np.dtype(np.float32) if dtype.itemsize < 4 else dtype
 
 
@@ -43,7 +43,7 @@ def _result_dtype(x: Array, dtype: Any, what: str) -> Any:
     if dtype is not None:
         return wanted_dtype(dtype, what)
     own = x.aval.dtype
-    return own if dtypes.is_inexact(own) else dtypes.canonicalize_dtype(np.float64)
+    return float_for(own)
 
 
 def _count(x: Array, axes: tuple[int, ...], where: Any, dtype: Any, keepdims: bool) -> Array:

@@ -20,14 +20,11 @@ from adlib.numpy.promotion import (
     broadcast_array,
     broadcast_shapes,
     convert,
+    index_dtype,
     to_array,
     to_arrays,
 )
 from adlib.numpy.shaping import concatenate, ravel, reshape
-
-
-def _index_type() -> Any:
-    return dtypes.canonicalize_dtype(np.int64)
 
 
 def _indices(name: str, indices: Any, error: type[Exception] = TypeError) -> Array:
@@ -213,9 +210,9 @@ def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Array:
     if not values.aval.size:
         raise ValueError(f"Cannot place values from empty array{here()}")
     flat = ravel(chosen)
-    rank = lax.sub(lax.cumsum(convert(flat, _index_type()), 0), scalar(1, _index_type()))
-    size = scalar(values.aval.size, _index_type())
-    turn = values[lax.rem(lax.max(rank, scalar(0, _index_type())), size)]  # type: ignore[index]
+    rank = lax.sub(lax.cumsum(convert(flat, index_dtype()), 0), scalar(1, index_dtype()))
+    size = scalar(values.aval.size, index_dtype())
+    turn = values[lax.rem(lax.max(rank, scalar(0, index_dtype())), size)]  # type: ignore[index]
     return reshape(lax.select_n(flat, ravel(x), convert(turn, x.aval.dtype)), x.aval.shape)
 
 
@@ -283,7 +280,7 @@ def argwhere(a: Any, *, size: int | None = None, fill_value: Any = None) -> Arra
     x = to_array(a, "argwhere")
     if not x.aval.shape:
         count = nonzero(lax.reshape(x, (1,)), size=size)[0].aval.shape[0]
-        return lax.full((count, 0), scalar(0, _index_type()))
+        return lax.full((count, 0), scalar(0, index_dtype()))
     return lax.stack(nonzero(x, size=size, fill_value=fill_value), 1)
 
 
@@ -334,7 +331,7 @@ def ravel_multi_index(
     sizes = shape_of(dims)
     if len(multi_index) != len(sizes):
         raise ValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(sizes)}{here()}")
-    columns = [convert(_indices("ravel_multi_index", i), _index_type()) for i in multi_index]
+    columns = [convert(_indices("ravel_multi_index", i), index_dtype()) for i in multi_index]
     if mode == "raise":
         for column, size in zip(columns, sizes, strict=True):
             known = known_integers("index given to ravel_multi_index in mode 'raise'", column)
@@ -348,9 +345,9 @@ def ravel_multi_index(
         raise ValueError(f"invalid order={order!r}. Expected 'C' or 'F'")
     strides = [math.prod(sizes[d + 1 :] if order == "C" else sizes[:d]) for d in range(len(sizes))]
     shape = broadcast_shapes(*[c.aval.shape for c in columns])
-    total = lax.full(shape, scalar(0, _index_type()))
+    total = lax.full(shape, scalar(0, index_dtype()))
     for column, stride in zip(columns, strides, strict=True):
-        step = lax.mul(broadcast_array(column, shape), scalar(stride, _index_type()))
+        step = lax.mul(broadcast_array(column, shape), scalar(stride, index_dtype()))
         total = lax.add(total, step)
     return total
 

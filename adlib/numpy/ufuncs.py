@@ -16,6 +16,7 @@ from adlib.numpy.makers import (
     binary,
     finish,
     float_binary,
+    no_out,
     unary,
 )
 from adlib.numpy.promotion import (
@@ -23,6 +24,7 @@ from adlib.numpy.promotion import (
     promote,
     promote_dtypes,
     promote_inexact,
+    promote_numbers,
     promote_ranks,
     same_shape,
     to_array,
@@ -83,14 +85,6 @@ minimum = binary(
 )
 
 
-def _numbers(name: str, *xs: Any) -> list[Array]:
-    """Promoted arguments, with booleans counted as the integers 0 and 1."""
-    values = promote(name, *xs)
-    if values[0].aval.dtype.kind != "b":
-        return values
-    return [convert(v, dtypes.canonicalize_dtype(np.int64)) for v in values]
-
-
 def square(x: Any, /) -> Array:
     """``x * x``, element by element.
 
@@ -98,7 +92,7 @@ def square(x: Any, /) -> Array:
     >>> jnp.square(jnp.arange(3))
     Array([0, 1, 4], dtype=int32)
     """
-    return lax.square(_numbers("square", x)[0])
+    return lax.square(promote_numbers("square", x)[0])
 
 
 def positive(x: Any, /) -> Array:
@@ -156,7 +150,7 @@ def power(x: Any, y: Any, /) -> Array:
         x, y = promote_ranks("power", [convert(x, dtype, weak), y])
         return lax.pow(x, y)
     weak = x.aval.weak_type and y.aval.weak_type
-    x, y = _numbers("power", x, y)
+    x, y = promote_numbers("power", x, y)
     if dtypes.is_integer(x.aval.dtype):
         x, y = (convert(v, v.aval.dtype, weak) for v in (x, y))
     return lax.pow(x, y)
@@ -164,7 +158,7 @@ def power(x: Any, y: Any, /) -> Array:
 
 def _integer_power(x: Array, y: int) -> Array:
     if x.aval.dtype.kind == "b":
-        x = convert(x, dtypes.canonicalize_dtype(np.int64))
+        x = convert(x, np.dtype(np.int32))
     if y < 0 and dtypes.is_integer(x.aval.dtype):
         raise TypeError(
             f"Integers cannot be raised to negative powers, got an array of type "
@@ -202,7 +196,7 @@ def floor_divide(x: Any, y: Any, /) -> Array:
     >>> jnp.floor_divide(jnp.array([-3, 3]), 2)
     Array([-2,  1], dtype=int32)
     """
-    x, y = _numbers("floor_divide", x, y)
+    x, y = promote_numbers("floor_divide", x, y)
     kind = dtypes.kind(x.aval.dtype)
     if kind == "u":
         return lax.div(x, y)
@@ -239,7 +233,7 @@ def remainder(x: Any, y: Any, /) -> Array:
     >>> jnp.remainder(jnp.array([-3.0, 3.0]), 2.0)
     Array([1., 1.], dtype=float32)
     """
-    x, y = _numbers("remainder", x, y)
+    x, y = promote_numbers("remainder", x, y)
     kind = dtypes.kind(x.aval.dtype)
     if kind == "c":
         raise TypeError(f"remainder does not support complex values.{here()}")
@@ -264,7 +258,7 @@ def fmod(x: Any, y: Any, /) -> Array:
     >>> jnp.fmod(jnp.array([-3.0, 3.0]), 2.0)
     Array([-1.,  1.], dtype=float32)
     """
-    x, y = _numbers("fmod", x, y)
+    x, y = promote_numbers("fmod", x, y)
     if dtypes.is_integer(x.aval.dtype):
         zero, one = _zeros_and(x)
         by_zero, y, ones = same_shape(lax.eq(y, zero), y, one)
@@ -279,7 +273,7 @@ def divmod(x: Any, y: Any, /) -> tuple[Array, Array]:
     >>> jnp.divmod(jnp.array([7, -7]), 2)
     (Array([ 3, -4], dtype=int32), Array([1, 1], dtype=int32))
     """
-    x, y = _numbers("divmod", x, y)
+    x, y = promote_numbers("divmod", x, y)
     if dtypes.is_float(x.aval.dtype):
         return _float_divmod(x, y)
     return floor_divide(x, y), remainder(x, y)
@@ -292,17 +286,10 @@ def modf(x: Any, /, out: None = None) -> tuple[Array, Array]:
     >>> jnp.modf(jnp.array([-1.25]))
     (Array([-0.25], dtype=float32), Array([-1.], dtype=float32))
     """
-    _no_out("modf", out)
+    no_out("modf", out)
     (x,) = promote_inexact("modf", x)
     whole = _toward_zero(x)
     return lax.sub(x, whole), whole
-
-
-def _no_out(name: str, out: Any) -> None:
-    if out is not None:
-        raise NotImplementedError(
-            f"The 'out' argument to jnp.{name} is not supported: arrays are immutable.{here()}"
-        )
 
 
 # ---------------------------------------------------------------------- rounding
@@ -381,7 +368,7 @@ def round(a: Any, decimals: int = 0, out: None = None) -> Array:
     >>> jnp.round(jnp.array([1.234, 5.678]), 1)
     Array([1.2, 5.7], dtype=float32)
     """
-    _no_out("round", out)
+    no_out("round", out)
     x = to_array(a, "round")
     dtype = x.aval.dtype
     if dtype.kind == "b":

@@ -11,12 +11,13 @@ from adlib import lax
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
-from adlib.numpy.makers import binary, logical, ordering, truth, unary
+from adlib.numpy.makers import binary, logical, no_out, ordering, truth, unary
 from adlib.numpy.promotion import (
     broadcast_array,
     convert,
     promote,
     promote_inexact,
+    promote_numbers,
     same_shape,
     to_array,
 )
@@ -168,14 +169,6 @@ bitwise_not = unary(
 invert = bitwise_invert = bitwise_not
 
 
-def _integers_of(name: str, x: Any, y: Any) -> list[Array]:
-    """Promoted arguments, with booleans counted as the integers 0 and 1."""
-    values = promote(name, x, y)
-    if values[0].aval.dtype.kind != "b":
-        return values
-    return [convert(v, dtypes.canonicalize_dtype(np.int64)) for v in values]
-
-
 def left_shift(x1: Any, x2: Any, /) -> Array:
     """Bits moved up by ``x2`` places, zeros moving in.
 
@@ -183,7 +176,7 @@ def left_shift(x1: Any, x2: Any, /) -> Array:
     >>> jnp.left_shift(jnp.array([1]), 3)
     Array([8], dtype=int32)
     """
-    return lax.shift_left(*_integers_of("left_shift", x1, x2))
+    return lax.shift_left(*promote_numbers("left_shift", x1, x2))
 
 
 bitwise_left_shift = left_shift
@@ -196,7 +189,7 @@ def right_shift(x1: Any, x2: Any, /) -> Array:
     >>> jnp.right_shift(jnp.array([8, -8]), 1)
     Array([ 4, -4], dtype=int32)
     """
-    x, y = _integers_of("right_shift", x1, x2)
+    x, y = promote_numbers("right_shift", x1, x2)
     if x.aval.dtype.kind == "u":
         return lax.shift_right_logical(x, y)
     return lax.shift_right_arithmetic(x, y)
@@ -334,10 +327,7 @@ def isneginf(x: Any, /, out: None = None) -> Array:
 
 
 def _infinity(name: str, x: Any, value: float, out: Any) -> Array:
-    if out is not None:
-        raise NotImplementedError(
-            f"The 'out' argument to jnp.{name} is not supported: arrays are immutable.{here()}"
-        )
+    no_out(name, out)
     x = to_array(x, name)
     if dtypes.is_float(x.aval.dtype):
         return lax.eq(x, scalar(value, x.aval.dtype))

@@ -11,7 +11,7 @@ from adlib.core import dtypes
 from adlib.core.avals import is_undefined_primal
 from adlib.core.primitive import Sample
 from adlib.ops.constructors import elementwise, unbroadcast
-from adlib.ops.operands import normal, operands, uniform
+from adlib.ops.operands import default_samples, normal, operands, uniform
 from adlib.ops.reshaping import full_like
 
 # ------------------------------------------------------------------ negation
@@ -246,7 +246,15 @@ eq_p = elementwise(
     arity=2,
     samples=lambda: [Sample((normal(5, dtype=np.int32), normal(5, dtype=np.int32)))],
 )
-ne_p = elementwise("ne", "not_equal", None, kinds=_ANY, result=_bool_result, arity=2)
+ne_p = elementwise(
+    "ne",
+    "not_equal",
+    None,
+    kinds=_ANY + "K",
+    result=_bool_result,
+    arity=2,
+    samples=lambda: default_samples(_ANY, 2),
+)
 lt_p = elementwise("lt", "less", None, kinds="biuf", result=_bool_result, arity=2)
 le_p = elementwise("le", "less_equal", None, kinds="biuf", result=_bool_result, arity=2)
 gt_p = elementwise("gt", "greater", None, kinds="biuf", result=_bool_result, arity=2)

@@ -95,8 +95,14 @@ def check_dtypes(name: str, avals: Sequence[ShapedArray], kinds: str) -> None:
         )
 
 
-_KIND_NAMES = {"b": "boolean", "i": "integer", "u": "unsigned", "f": "floating", "c": "complex",
-               "K": "key"}
+_KIND_NAMES = {
+    "b": "boolean",
+    "i": "integer",
+    "u": "unsigned",
+    "f": "floating",
+    "c": "complex",
+    "K": "key",
+}
 
 
 # -------------------------------------------------------------------- samples
@@ -133,7 +139,9 @@ def default_samples(kinds: str, arity: int) -> list[Sample]:
     for k in kinds:
         dtype = _SAMPLE_DTYPES[k]
         samples.append(Sample((normal(2, 3, dtype=dtype),) * arity, name=np.dtype(dtype).name))
-        samples.append(Sample((normal(dtype=dtype),) * arity, name=f"{np.dtype(dtype).name}-scalar"))
+        samples.append(
+            Sample((normal(dtype=dtype),) * arity, name=f"{np.dtype(dtype).name}-scalar")
+        )
     if arity > 1:
         dtype = _SAMPLE_DTYPES[kinds[-1]]
         shapes = [(2, 3)] + [(1, 3)] * (arity - 1)

@@ -83,9 +83,7 @@ def _broadcast_transpose(
     ct: Any, x: Any, *, shape: tuple[int, ...], broadcast_dimensions: tuple[int, ...]
 ) -> tuple[Any]:
     new = tuple(d for d in range(len(shape)) if d not in broadcast_dimensions)
-    stretched = tuple(
-        d for i, d in enumerate(broadcast_dimensions) if x.aval.shape[i] != shape[d]
-    )
+    stretched = tuple(d for i, d in enumerate(broadcast_dimensions) if x.aval.shape[i] != shape[d])
     summed = reduce_sum(ct, tuple(sorted(new + stretched)))
     if stretched:
         summed = reshape(summed, x.aval.shape)
@@ -93,14 +91,16 @@ def _broadcast_transpose(
 
 
 def _broadcast_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, shape: tuple[int, ...],
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    shape: tuple[int, ...],
     broadcast_dimensions: tuple[int, ...],
 ) -> tuple[Any, int]:
     (x,), (d,) = args, dims
     x = moveaxis(x, d, 0)
-    return broadcast_in_dim(
-        x, (axis.size, *shape), (0, *(b + 1 for b in broadcast_dimensions))
-    ), 0
+    return broadcast_in_dim(x, (axis.size, *shape), (0, *(b + 1 for b in broadcast_dimensions))), 0
 
 
 broadcast_in_dim_p = _rearrangement(
@@ -119,7 +119,9 @@ broadcast_in_dim_p = _rearrangement(
 )
 
 
-def broadcast_in_dim(operand: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]) -> Any:
+def broadcast_in_dim(
+    operand: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]
+) -> Any:
     """``operand`` repeated to ``shape``; its axis ``i`` becomes axis ``broadcast_dimensions[i]``.
 
     Raises TypeError where sizes do not fit.
@@ -158,7 +160,11 @@ def _reshape_shape(
 
 
 def _reshape_batch(
-    axis: Any, args: Sequence[Any], dims: Sequence[Any], *, new_sizes: tuple[int, ...],
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    new_sizes: tuple[int, ...],
     dimensions: None = None,
 ) -> tuple[Any, int]:
     return reshape(moveaxis(args[0], dims[0], 0), (axis.size, *new_sizes)), 0
@@ -321,8 +327,13 @@ def reduced_shape(name: str, x: ShapedArray, axes: tuple[int, ...]) -> tuple[int
 
 
 def reduction_batch(
-    primitive: Primitive, axis: Any, args: Sequence[Any], dims: Sequence[Any],
-    *, axes: tuple[int, ...], **params: Any,
+    primitive: Primitive,
+    axis: Any,
+    args: Sequence[Any],
+    dims: Sequence[Any],
+    *,
+    axes: tuple[int, ...],
+    **params: Any,
 ) -> tuple[Any, int]:
     """The batching rule of every reduction: the axes move over, the batch axis stays."""
     (d,) = dims
@@ -344,7 +355,9 @@ def _sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> tuple[Any]:
 
 reduce_sum_p = _rearrangement(
     "reduce_sum",
-    shape=lambda x, *, axes: ShapedArray(reduced_shape("reduce_sum", x, axes), x.dtype, x.weak_type),
+    shape=lambda x, *, axes: ShapedArray(
+        reduced_shape("reduce_sum", x, axes), x.dtype, x.weak_type
+    ),
     impl=_sum_impl,
     transpose=_sum_transpose,
     samples=lambda: [

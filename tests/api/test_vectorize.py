@@ -90,7 +90,9 @@ def test_collectives_are_differentiated(name):
     f, reference = COLLECTIVES[name]
     with adlib.enable_x64():
         x = jnp.asarray(np.random.default_rng(1).standard_normal((3, 2)))
-        weights = jnp.asarray(np.random.default_rng(2).standard_normal(reference(np.asarray(x)).shape))
+        weights = jnp.asarray(
+            np.random.default_rng(2).standard_normal(reference(np.asarray(x)).shape)
+        )
         loss = lambda x: jnp.sum(vmap(f, axis_name="i")(x) * weights)  # noqa: E731
         g = adlib.grad(loss)(x)
         v = np.random.default_rng(3).standard_normal((3, 2))

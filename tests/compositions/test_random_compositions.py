@@ -183,9 +183,7 @@ DERIVATIVES = {"jvp", "vjp", "linearize", "grad"}
 chains = st.lists(st.sampled_from(sorted(TRANSFORMATIONS)), min_size=1, max_size=4).filter(
     lambda word: sum(letter in DERIVATIVES for letter in word) <= 2
 )
-points = st.lists(
-    st.floats(-1.0, 1.0, allow_nan=False, width=32), min_size=N, max_size=N
-)
+points = st.lists(st.floats(-1.0, 1.0, allow_nan=False, width=32), min_size=N, max_size=N)
 
 
 @pytest.fixture(autouse=True)

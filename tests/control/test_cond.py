@@ -61,9 +61,7 @@ def test_batched_predicate_selects_for_each_example():
     f = lambda p, x: lax.cond(p, jnp.sin, jnp.cos, x)  # noqa: E731
     flags, xs = jnp.array([True, False]), jnp.array([1.0, 1.0])
     np.testing.assert_allclose(adlib.vmap(f)(flags, xs), [np.sin(1.0), np.cos(1.0)])
-    np.testing.assert_allclose(
-        adlib.vmap(adlib.grad(f, 1))(flags, xs), [np.cos(1.0), -np.sin(1.0)]
-    )
+    np.testing.assert_allclose(adlib.vmap(adlib.grad(f, 1))(flags, xs), [np.cos(1.0), -np.sin(1.0)])
 
 
 def test_only_the_chosen_branch_runs():

@@ -36,9 +36,7 @@ def by_argument(x, y):
     return jnp.sin(x) * y
 
 
-by_argument.defjvps(
-    lambda t, ans, x, y: jnp.cos(x) * t * y, lambda t, ans, x, y: jnp.sin(x) * t
-)
+by_argument.defjvps(lambda t, ans, x, y: jnp.cos(x) * t * y, lambda t, ans, x, y: jnp.sin(x) * t)
 
 
 @custom_jvp
@@ -220,9 +218,7 @@ def test_none_stands_for_a_zero_cotangent():
     def clip(lo, hi, x):
         return x
 
-    clip.defvjp(
-        lambda lo, hi, x: (x, (lo, hi)), lambda res, g: (None, None, jnp.clip(g, *res))
-    )
+    clip.defvjp(lambda lo, hi, x: (x, (lo, hi)), lambda res, g: (None, None, jnp.clip(g, *res)))
     got = grad(lambda lo, hi, x: 3.0 * clip(lo, hi, x), (0, 1, 2))(-0.5, 0.5, 2.0)
     assert [float(v) for v in got] == [0.0, 0.0, 0.5]
 
@@ -245,8 +241,9 @@ def test_integer_arguments_of_custom_vjp():
     def take(x, i):
         return x[i]
 
-    take.defvjp(lambda x, i: (x[i], (x, i)), lambda res, g: (
-        jnp.zeros_like(res[0]).at[res[1]].set(g), None))
+    take.defvjp(
+        lambda x, i: (x[i], (x, i)), lambda res, g: (jnp.zeros_like(res[0]).at[res[1]].set(g), None)
+    )
     assert grad(lambda x: take(x, 1) * 2)(jnp.arange(3.0)).tolist() == [0.0, 2.0, 0.0]
 
 

@@ -141,6 +141,21 @@ def test_nested_checkpoints_keep_far_less():
     assert nested < 45 * MEGABYTE
 
 
+def halved(layer, depth):
+    """The chain in two halves, each checkpointed, and so on down: log2(depth) levels."""
+    if depth == 1:
+        return layer
+    half = halved(layer, depth // 2)
+    return checkpoint(lambda x: half(half(x)))
+
+
+def test_checkpoints_within_checkpoints_keep_the_logarithm():
+    big = jnp.ones(MEGABYTE // 4)
+    f = lambda x: jnp.sum(halved(jnp.sin, 64)(x))  # noqa: E731
+    assert peak(grad(f), big) < 16 * MEGABYTE
+    np.testing.assert_allclose(grad(f)(big)[0], grad(chain(jnp.sin, 64))(jnp.float32(1)), rtol=1e-5)
+
+
 def test_residuals_die_in_the_sweep_of_grad():
     """When the sweep reaches a layer, the residuals of those after it are gone."""
     alive, refs = [], []

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import adlib
 import adlib.numpy as jnp
 
 INPUTS = {
@@ -72,6 +73,36 @@ def test_result_dtype(section, name, columns, cells):
         if found != wanted:
             wrong.append(f"{name}({column}): {found}, JAX has {wanted}")
     assert not wrong, "\n".join(wrong)
+
+
+# With 64-bit types on, only 64-bit integers become 64-bit floats.
+X64 = {
+    "bool": "f32 f32 f32 f32 f64 f32 f32 i32 i64", "int8": "f32 f32 f32 f32 f64 f32 f32 i8 i64",
+    "uint16": "f32 f32 f32 f32 f64 f32 f32 u16 u64", "int32": "f32 f32 f32 f32 f64 f32 f32 i32 i64",
+    "uint32": "f32 f32 f32 f32 f64 f32 f32 u32 u64", "int64": "f64 f64 f64 f64 f64 f64 f64 i64 i64",
+    "float16": "f16 f16 f16 f16 f16 f16 f16 f16 f16",
+    "float64": "f64 f64 f64 f64 f64 f64 f64 f64 f64",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("dtype", "cells"), X64.items())
+def test_result_dtype_with_64_bits(dtype, cells):
+    with adlib.enable_x64(True):
+        x = jnp.ones(2, dtype)
+        functions = [
+            jnp.sin, lambda x: x / x, jnp.mean, jnp.var, jnp.rint, jnp.median,
+            lambda x: jnp.linspace(x, x, 2), lambda x: x % x, jnp.sum,
+        ]  # fmt: skip
+        assert " ".join(code(f, (x,)) for f in functions) == cells
+
+
+def test_indices_with_64_bits():
+    with adlib.enable_x64(True):
+        x = jnp.arange(3.0)
+        for f in (jnp.argsort, jnp.argmax, lambda x: jnp.nonzero(x)[0]):
+            assert f(x).dtype == jnp.int64
+        for f in (lambda x: jnp.searchsorted(x, 1.0), lambda x: jnp.digitize(x, x)):
+            assert f(x).dtype == jnp.int32
 
 
 def test_numpy_values_are_strong():

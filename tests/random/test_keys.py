@@ -89,6 +89,12 @@ def test_keys_move_like_arrays():
     ]
 
 
+def test_keys_compare():
+    keys = random.split(random.key(0), 3)
+    assert (keys == keys[1]).tolist() == [False, True, False]
+    assert (keys != keys[1]).tolist() == [True, False, True]
+
+
 def test_gradient_goes_past_keys():
     def loss(w, key):
         return jnp.sum(w * random.normal(key, (3,)))

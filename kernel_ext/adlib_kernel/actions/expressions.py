@@ -11,6 +11,7 @@ from typing import Any
 from adlib_kernel.actions.mistakes import MagicMistake
 
 _CAPTURE = "__adlib_capture_arguments__"
+_VERBS = {"%%jaxpr": "trace", "%%adtime": "time"}
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,58 @@ def read_call(text: str, namespace: dict[str, Any], magic: str) -> Call:
     """
     text = text.strip()
     wanted = f"{magic} wants a call, such as {magic} f(x, y)"
+    return _call_of(_parsed(text, magic, wanted), text, namespace, magic, wanted)
+
+
+def read_product(
+    text: str, namespace: dict[str, Any], magic: str, *, left: bool
+) -> tuple[Call, Any, bool]:
+    """Read ``f(x) @ v``, a Jacobian at a call times a vector, or with ``left`` ``w @ f(x)``.
+
+    Returns:
+      The call, the value of the vector (None if there is none), and whether there is one.
+
+    Raises:
+      MagicMistake: if the text is neither a call nor such a product.
+      Exception: whatever evaluating a part raises.
+    """
+    text = text.strip()
+    shape = f"{magic} w @ f(x)" if left else f"{magic} f(x) @ v"
+    wanted = f"{magic} wants a call or a product with one, such as {shape}"
+    node = _parsed(text, magic, wanted)
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)):
+        return _call_of(node, text, namespace, magic, wanted), None, False
+    vector, called = (node.left, node.right) if left else (node.right, node.left)
+    call = _call_of(called, ast.get_source_segment(text, called) or text, namespace, magic, wanted)
+    return call, _evaluated(vector, text, namespace, magic), True
+
+
+def _parsed(text: str, magic: str, wanted: str) -> ast.expr:
     if not text:
         raise MagicMistake(f"{wanted}; nothing was given.")
     try:
-        node = ast.parse(text, filename=f"<{magic}>", mode="eval").body
+        return ast.parse(text, filename=f"<{magic}>", mode="eval").body
     except SyntaxError as error:
         raise MagicMistake(f"{wanted}; this is not one expression: {text} ({error.msg}).") from None
+
+
+def _evaluated(expression: ast.expr, text: str, names: dict[str, Any], magic: str) -> Any:
+    tree = ast.fix_missing_locations(ast.Expression(expression))
+    return eval(compile(tree, f"<{magic} {text}>", "eval"), names)
+
+
+def evaluate(text: str, namespace: dict[str, Any], magic: str) -> Any:
+    """The value of an expression in a magic's line.
+
+    Raises:
+      MagicMistake: if the text is not one expression.
+      Exception: whatever evaluating it raises.
+    """
+    text = text.strip()
+    return _evaluated(_parsed(text, magic, f"{magic} wants an expression"), text, namespace, magic)
+
+
+def _call_of(node: ast.expr, text: str, namespace: dict[str, Any], magic: str, wanted: str) -> Call:
     if not isinstance(node, ast.Call):
         repair = ""
         if isinstance(node, (ast.Name, ast.Attribute, ast.Lambda)):
@@ -50,15 +97,11 @@ def read_call(text: str, namespace: dict[str, Any], magic: str) -> Call:
             repair = f" Give it arguments: {magic} {shown}(…)."
         raise MagicMistake(f"{wanted}; this is {_kind_of(node)}: {text}.{repair}")
 
-    def evaluated(expression: ast.expr, names: dict[str, Any]) -> Any:
-        tree = ast.fix_missing_locations(ast.Expression(expression))
-        return eval(compile(tree, f"<{magic} {text}>", "eval"), names)
-
-    function = evaluated(node.func, namespace)
+    function = _evaluated(node.func, text, namespace, magic)
     capture = ast.copy_location(ast.Name(_CAPTURE, ast.Load()), node.func)
     captured = ast.copy_location(ast.Call(capture, node.args, node.keywords), node)
     names = {**namespace, _CAPTURE: lambda *args, **kwargs: (args, kwargs)}
-    args, kwargs = evaluated(captured, names)
+    args, kwargs = _evaluated(captured, text, names, magic)
     return Call(text, function, args, kwargs)
 
 
@@ -87,6 +130,7 @@ class CellFunction:
         names: Sequence[str],
         namespace: dict[str, Any],
         *,
+        magic: str = "%%grad",
         filename: str = "<cell>",
         first_line: int = 1,
     ) -> None:
@@ -94,7 +138,7 @@ class CellFunction:
         self._namespace = namespace
         # the blank lines make line numbers those of the cell as the user sees it
         tree = ast.parse("\n" * (first_line - 1) + cell, filename=filename)
-        _check_cell(tree, self.names, cell)
+        _check_cell(tree, self.names, magic)
         last = tree.body.pop()
         assert isinstance(last, ast.Expr)
         self._body = compile(tree, filename, "exec")
@@ -113,17 +157,17 @@ class CellFunction:
             shared.update(saved)
 
 
-def _check_cell(tree: ast.Module, names: Sequence[str], cell: str) -> None:
+def _check_cell(tree: ast.Module, names: Sequence[str], magic: str) -> None:
+    verb = _VERBS.get(magic, "differentiate")
     if not tree.body:
         raise MagicMistake(
-            "%%grad wants a cell whose last line is the expression to differentiate; "
-            "this cell is empty."
+            f"{magic} wants a cell whose last line is the expression to {verb}; this cell is empty."
         )
     for statement in tree.body:
         for name in _overwritten(statement, names):
             raise MagicMistake(
-                f"%%grad {name}: line {statement.lineno} gives {name} a new value, so nothing "
-                f"would depend on the {name} that you differentiate with respect to. Set {name} "
+                f"{magic} {name}: line {statement.lineno} gives {name} a new value, so nothing "
+                f"would depend on the {name} that you {verb} with respect to. Set {name} "
                 "in a cell above."
             )
     last = tree.body[-1]
@@ -134,7 +178,7 @@ def _check_cell(tree: ast.Module, names: Sequence[str], cell: str) -> None:
             target = last.targets[0] if isinstance(last, ast.Assign) else last.target
             repair = f" Add a last line: {ast.unparse(target)}"
         raise MagicMistake(
-            "%%grad differentiates the last line of the cell, which has to be an expression; "
+            f"{magic} is about the last line of the cell, which has to be an expression; "
             f"this one is a statement: {text}.{repair}"
         )
 

@@ -1,18 +1,18 @@
-"""``%%grad``: the gradient of a cell's last expression."""
+"""``%grad`` and ``%%grad``: gradients of calls and of cells' last expressions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 import adlib
 from adlib.inspect import leaf_names
-from adlib_kernel.actions.expressions import CellFunction, look_up
-from adlib_kernel.actions.mistakes import MagicMistake
-from adlib_kernel.actions.tables import array_text, html_table, number_text, text_table, type_text
+from adlib_kernel.actions.problems import Problem, problem_of_cell
+from adlib_kernel.actions.tables import html_table, leaf_rows, number_text, text_table
+from adlib_widgets import JaxprView
 
 
 @dataclass(frozen=True)
@@ -38,33 +38,57 @@ class GradientResult:
       value: what the cell's last expression gives.
       gradients: for each variable its gradient, a pytree like the variable itself.
       checks: for each variable the comparison with finite differences; empty if not asked for.
+      hessian: for each pair of variables the block of second derivatives, a pytree like the
+        first one whose leaves are pytrees like the second; empty if not asked for.
+      graph: the jaxpr of value and gradient, drawn; None if not asked for.
     """
 
     value: Any
     gradients: dict[str, Any]
-    checks: dict[str, FiniteDifferenceCheck]
+    checks: dict[str, FiniteDifferenceCheck] = field(default_factory=dict)
+    hessian: dict[str, dict[str, Any]] = field(default_factory=dict)
+    graph: JaxprView | None = None
 
     def __getitem__(self, name: str) -> Any:
         return self.gradients[name]
 
     def rows(self) -> list[list[str]]:
         """The table's rows: what, entries, type, and the check where there is one."""
-        rows = [["value", array_text(self.value), type_text(self.value)]]
+        rows = leaf_rows("value", self.value, plain="value")
         for name, gradient in self.gradients.items():
-            leaves = adlib.tree_util.tree_leaves(gradient)
-            for path, leaf in zip(leaf_names(name, gradient), leaves, strict=True):
-                rows.append([f"d/d{path}", array_text(leaf), type_text(leaf)])
+            rows += leaf_rows(name, gradient, before="d/d")
             if name in self.checks:
                 rows[-1].append(_check_text(self.checks[name]))
+        for first, blocks in self.hessian.items():
+            for path, block in zip(
+                leaf_names(first, self.gradients[first]),
+                _blocks_of(self.gradients[first], blocks),
+                strict=True,
+            ):
+                for second, leaves in block.items():
+                    rows += leaf_rows(second, leaves, before=f"d²/d{path} d")
         return rows
 
     def __repr__(self) -> str:
-        return text_table(self.rows())
+        table = text_table(self.rows())
+        return table if self.graph is None else f"{table}\n{self.graph}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         heads = ["", "entries", "type"] + (["finite differences"] if self.checks else [])
         rows = [[*row, *[""] * (len(heads) - len(row))] for row in self.rows()]
-        return {"text/plain": repr(self), "text/html": html_table(heads, rows)}
+        graph = "" if self.graph is None else self.graph.html
+        return {"text/plain": repr(self), "text/html": html_table(heads, rows) + graph}
+
+
+def _blocks_of(variable: Any, blocks: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each leaf of a variable, its second derivatives by the name of the other variable."""
+    count = len(adlib.tree_util.tree_leaves(variable))
+    treedef = adlib.tree_util.tree_structure(variable)
+    split: list[dict[str, Any]] = [{} for _ in range(count)]
+    for name, block in blocks.items():
+        for place, part in zip(split, treedef.flatten_up_to(block), strict=True):
+            place[name] = part
+    return split
 
 
 def _check_text(check: FiniteDifferenceCheck) -> str:
@@ -77,48 +101,70 @@ def _check_text(check: FiniteDifferenceCheck) -> str:
     )
 
 
+def gradient(
+    problem: Problem, *, check: bool = False, hessian: bool = False, graph: bool = False
+) -> GradientResult:
+    """Differentiate a scalar function of named variables.
+
+    Args:
+      problem: the function, its variables' names and their values.
+      check: whether to compare with central differences.
+      hessian: whether to compute the second derivatives too.
+      graph: whether to draw the jaxpr of value and gradient.
+
+    Raises:
+      Exception: whatever the function or ``adlib.grad`` raises.
+
+    >>> gradient(Problem(lambda x: x**3, ("x",), (2.0,)), hessian=True)
+    value     8.0   f32[]
+    d/dx      12.0  f32[]
+    d²/dx dx  12.0  f32[]
+    """
+    __tracebackhide__ = True
+    function, values = problem.function, problem.values
+    argnums = tuple(range(len(problem.names)))
+    differentiated = adlib.value_and_grad(function, argnums=argnums)
+    value, gradients = differentiated(*values)
+    by_name = dict(zip(problem.names, gradients, strict=True))
+    checks = {}
+    if check:
+        for position, name in enumerate(problem.names):
+            checks[name] = _compared(function, values, position, by_name[name], value)
+    blocks = {}
+    if hessian:
+        rows = adlib.hessian(function, argnums=argnums)(*values)
+        blocks = {
+            name: dict(zip(problem.names, row, strict=True))
+            for name, row in zip(problem.names, rows, strict=True)
+        }
+    view = None
+    if graph:
+        jaxpr = adlib.make_jaxpr(differentiated)(*values)
+        names = [
+            leaf
+            for name, v in zip(problem.names, values, strict=True)
+            for leaf in leaf_names(name, v)
+        ]
+        view = JaxprView(jaxpr, input_names=names)
+    return GradientResult(value, by_name, checks, blocks, view)
+
+
 def gradient_of_cell(
-    cell: str,
-    names: Sequence[str],
-    namespace: dict[str, Any],
-    *,
-    check: bool = False,
-    filename: str = "<cell>",
-    first_line: int = 1,
+    cell: str, names: Sequence[str], namespace: dict[str, Any], **options: Any
 ) -> GradientResult:
     """Differentiate a cell's last expression with respect to variables.
 
     Args:
-      cell: Python statements; the last one is the expression to differentiate.
-      names: names of variables in ``namespace``: arrays, floats, or pytrees of them.
-      namespace: the user's names; it is left as it was.
-      check: whether to compare with central differences.
-      filename, first_line: where the cell stands, for tracebacks and equations' lines.
-
-    Raises:
-      MagicMistake: no name, an unknown name, or a cell whose last line is no expression.
-      Exception: whatever the cell or ``adlib.grad`` raises.
+      cell, names, namespace: as for ``problem_of_cell``.
+      options: those of ``gradient``, and ``filename`` and ``first_line``.
 
     >>> gradient_of_cell("y = x * x\\ny * 3.0", ["x"], {"x": 2.0})
     value  12.0  f32[]
     d/dx   12.0  f32[]
     """
     __tracebackhide__ = True
-    if not names:
-        raise MagicMistake(
-            "%%grad wants the names of the variables to differentiate with respect to, "
-            "such as %%grad x y; none was given."
-        )
-    values = look_up(names, namespace, "%%grad")
-    function = CellFunction(cell, names, namespace, filename=filename, first_line=first_line)
-    argnums = tuple(range(len(names)))
-    value, gradients = adlib.value_and_grad(function, argnums=argnums)(*values)
-    by_name = dict(zip(names, gradients, strict=True))
-    checks = {}
-    if check:
-        for position, name in enumerate(names):
-            checks[name] = _compared(function, values, position, by_name[name], value)
-    return GradientResult(value, by_name, checks)
+    place = {key: options.pop(key) for key in ("filename", "first_line") if key in options}
+    return gradient(problem_of_cell(cell, names, namespace, "%%grad", **place), **options)
 
 
 def _compared(

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+import adlib
 from adlib.core import ShapedArray
+from adlib.inspect import leaf_names
 from adlib_widgets import html
 
 _MOST_ENTRIES = 8
@@ -82,6 +84,26 @@ def type_text(value: Any) -> str:
     return ShapedArray(
         np.shape(value), np.asarray(value).dtype if dtype is None else dtype
     ).str_short()
+
+
+def leaf_rows(name: str, value: Any, *, before: str = "", plain: str = "") -> list[list[str]]:
+    """A row with name, entries and type for each leaf of a pytree.
+
+    Args:
+      name: the expression that reaches ``value``.
+      before: what stands before each leaf's name.
+      plain: the name to show where ``value`` is a single leaf.
+
+    >>> leaf_rows("p", {"w": np.ones(2)}, before="d/d")
+    [["d/dp['w']", '[1.0, 1.0]', 'f64[2]']]
+    """
+    leaves = adlib.tree_util.tree_leaves(value)
+    paths = [before + path for path in leaf_names(name, value)]
+    if plain and paths == [before + name]:
+        paths = [plain]
+    return [
+        [path, array_text(leaf), type_text(leaf)] for path, leaf in zip(paths, leaves, strict=True)
+    ]
 
 
 def seconds_text(seconds: float) -> str:

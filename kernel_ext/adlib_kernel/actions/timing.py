@@ -1,16 +1,16 @@
 """``%adtime``: what derivatives cost, as multiples of the function itself.
 
 Every timed call waits until its result is there (``block_until_ready``). The first call, in
-which a jitted function is traced and compiled, is kept apart from the calls after it.
+which a jitted function is traced and compiled, is kept apart from the calls after it, and so is
+tracing alone.
 """
 
 from __future__ import annotations
 
 import gc
-import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,114 +18,25 @@ import numpy as np
 import adlib
 from adlib.base.errors import JAXTypeError
 from adlib_kernel.actions.expressions import Call
-from adlib_kernel.actions.tables import html_table, seconds_text, text_table
-from adlib_widgets.svg import escaped
+from adlib_kernel.actions.progress import progress
+from adlib_kernel.actions.timing_result import (
+    STABLE_SPREAD,
+    Timing,
+    TimingResult,
+    TimingRow,
+    relative_spread,
+)
 
 _TARGET_SECONDS = 0.03  # of one repeat, if the number of calls is ours to choose
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Measured times of one function, in seconds.
-
-    Attributes:
-      first: the first call, with tracing and compilation.
-      repeats: seconds per call, one entry per repeat of ``number`` calls.
-      number: calls in a repeat.
-    """
-
-    first: float
-    repeats: tuple[float, ...]
-    number: int
-
-    @property
-    def seconds(self) -> float:
-        """The median over the repeats of the seconds per call."""
-        return statistics.median(self.repeats)
-
-
-@dataclass(frozen=True)
-class TimingRow:
-    """One line of the table: a function, eager and jitted; None where it cannot be had."""
-
-    name: str
-    eager: Timing | None
-    jitted: Timing | None
-
-
-@dataclass(frozen=True)
-class TimingResult:
-    """Times of a function and its derivatives.
-
-    Attributes:
-      call: the call as it was typed.
-      rows: ``f``, ``jvp``, ``vjp`` and ``grad``, as far as they exist.
-      notes: why something is missing.
-    """
-
-    call: str
-    rows: tuple[TimingRow, ...]
-    notes: tuple[str, ...] = ()
-
-    def __getitem__(self, name: str) -> TimingRow:
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise KeyError(f"no row {name!r}; there are {', '.join(row.name for row in self.rows)}")
-
-    def multiple(self, name: str, *, jitted: bool = False) -> float:
-        """How many times as long as ``f`` itself, eager or jitted, this one takes."""
-        row, base = self[name], self["f"]
-        timing, unit = (row.jitted, base.jitted) if jitted else (row.eager, base.eager)
-        return float("nan") if timing is None or unit is None else timing.seconds / unit.seconds
-
-    def cells(self) -> list[list[str]]:
-        """The table's rows as texts."""
-        rows = []
-        for row in self.rows:
-            cells = [row.name]
-            for timing, jitted in ((row.eager, False), (row.jitted, True)):
-                if timing is None:
-                    cells += ["–", "–", "–"]
-                    continue
-                multiple = f"{self.multiple(row.name, jitted=jitted):.1f} × f"
-                cells += [seconds_text(timing.first), seconds_text(timing.seconds), multiple]
-            rows.append(cells)
-        return rows
-
-    def _head(self) -> str:
-        timings = [t for row in self.rows for t in (row.eager, row.jitted) if t is not None]
-        repeats = len(timings[0].repeats)
-        return f"{self.call}: seconds per call, median of {repeats} repeats"
-
-    def __repr__(self) -> str:
-        heads = [
-            ["", "eager", "", "", "jitted", "", ""],
-            ["", "first", "then", "", "first", "then", ""],
-        ]
-        table = text_table([*heads, *self.cells()], right=(1, 2, 3, 4, 5, 6))
-        return "\n".join([self._head(), table, *self.notes])
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        heads = [
-            "",
-            "eager: first call",
-            "later calls",
-            "",
-            "jitted: first call",
-            "later calls",
-            "",
-        ]
-        paragraphs = "".join(f"<p>{escaped(note)}</p>" for note in self.notes)
-        html = f"<p>{escaped(self._head())}</p>{html_table(heads, self.cells())}{paragraphs}"
-        return {"text/plain": repr(self), "text/html": html}
+_LEAST_REPEATS, _MOST_REPEATS, _MOST_SECONDS = 5, 25, 0.5  # if the repeats are ours to choose
+_MOST_ENTRIES = 65_536  # of a Hessian that is timed without being asked for
 
 
 def measure(
     function: Callable[[], Any],
     *,
     number: int | None = None,
-    repeat: int = 5,
+    repeat: int | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timing:
     """Time a function without arguments.
@@ -133,7 +44,8 @@ def measure(
     Args:
       function: what to time; its result is waited for.
       number: calls per repeat; None chooses it so that a repeat takes about 30 ms.
-      repeat: how many repeats.
+      repeat: how many repeats; None goes on from 5 until they lie close together, to 25 at
+        most and for no longer than half a second.
       clock: a function that gives the time in seconds.
     """
 
@@ -150,54 +62,102 @@ def measure(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        repeats = tuple(seconds_of(number) / number for _ in range(repeat))
+        repeats: list[float] = []
+        while len(repeats) < (_LEAST_REPEATS if repeat is None else repeat):
+            repeats.append(seconds_of(number) / number)
+        if repeat is None:
+            while _worth_another(repeats, number):
+                repeats.append(seconds_of(number) / number)
     finally:
         if collecting:
             gc.enable()
-    return Timing(first, repeats, number)
+    return Timing(first, tuple(repeats), number)
+
+
+def _worth_another(repeats: list[float], number: int) -> bool:
+    unstable = relative_spread(repeats) > STABLE_SPREAD
+    return unstable and len(repeats) < _MOST_REPEATS and sum(repeats) * number < _MOST_SECONDS
 
 
 def time_call(
     call: Call,
     *,
     number: int | None = None,
-    repeat: int = 5,
+    repeat: int | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> TimingResult:
-    """Time a call, its jvp, its vjp and its gradient, eager and jitted.
+    """Time a call, its jvp, its vjp, its gradient and its Hessian, eager and jitted.
 
     The derivatives are with respect to every float in the arguments; arrays of integers are
     passed along, and Python integers, booleans and other objects are constants to ``jit``.
+    An interrupt ends the series: the result holds what was measured by then, and says so.
 
     Args:
       call: the function and its arguments.
       number: calls per repeat; None chooses.
-      repeat: repeats, of which the median counts.
+      repeat: repeats, of which the median counts; None goes on until they are stable.
       clock: a function that gives the time in seconds.
 
     Returns:
       A ``TimingResult``, without ``jvp`` and ``vjp`` where no argument or no result is a float,
-      without ``grad`` where the result is not one real number, and without jitted times
+      without ``grad`` and ``hessian`` where the result is not one real number, without
+      ``hessian`` where it would have more than 65,536 entries, and without jitted times
       where ``jit`` cannot take the function; its notes say which.
 
     Raises:
       Exception: whatever the function itself raises.
+      KeyboardInterrupt: an interrupt before anything was measured.
     """
     split = _split_arguments(call)
     result = split.function(split.floats, split.others)
     programs, notes = _programs(split, result)
-    rows = []
-    for name, program in programs:
-        eager = measure(_bound(program, split), number=number, repeat=repeat, clock=clock)
-        jitted = None
-        try:
-            compiled = _bound(adlib.jit(program), split)
-            jitted = measure(compiled, number=number, repeat=repeat, clock=clock)
-        except JAXTypeError as error:
-            reason = str(error).split("\n")[0]
-            notes.append(f"{name} cannot be jitted: {type(error).__name__}: {reason}")
-        rows.append(TimingRow(name, eager, jitted))
+    rows: list[TimingRow] = []
+    options: dict[str, Any] = {"number": number, "repeat": repeat, "clock": clock}
+    bar = progress(programs, "%adtime")
+    try:
+        for name, program in bar:
+            eager = measure(_bound(program, split), **options)
+            rows.append(TimingRow(name, eager, None))
+            jitted, why_not = _jitted(program, split, options)
+            rows[-1] = TimingRow(name, eager, jitted)
+            if jitted is None:
+                notes.append(f"{name} cannot be jitted: {why_not}")
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        notes.append(f"Interrupted while {name} was timed; what was done by then is above.")
+    finally:
+        bar.close()
+    notes += _unstable(rows)
     return TimingResult(call.text, tuple(rows), tuple(notes))
+
+
+def _jitted(
+    program: Callable[..., Any], split: _Split, options: dict[str, Any]
+) -> tuple[Timing | None, str]:
+    """The times of a jitted program; None, and the reason, where ``jit`` cannot take it."""
+    try:
+        timing = measure(_bound(adlib.jit(program), split), **options)
+    except JAXTypeError as error:
+        reason = str(error).split("\n")[0]
+        return None, f"{type(error).__name__}: {reason}"
+    clock = options["clock"]
+    start = clock()
+    adlib.make_jaxpr(program)(split.floats, split.others)
+    return replace(timing, trace=clock() - start), ""
+
+
+def _unstable(rows: Sequence[TimingRow]) -> list[str]:
+    """Notes on the times that varied until the end."""
+    varied = [
+        f"{row.name} {kind} by {timing.spread:.0%}"
+        for row in rows
+        for kind, timing in (("eager", row.eager), ("jitted", row.jitted))
+        if timing is not None and timing.spread > STABLE_SPREAD
+    ]
+    if not varied:
+        return []
+    return [f"Still varying at the end: {', '.join(varied)}. Is the machine busy?"]
 
 
 @dataclass(frozen=True)
@@ -285,4 +245,8 @@ def _programs(split: _Split, result: Any) -> tuple[list[tuple[str, Callable[...,
     if any(np.issubdtype(x.dtype, np.complexfloating) for x in (*split.floats, *outputs)):
         return programs, ["Arguments or result are complex, so there is no gradient row."]
     programs.append(("grad", adlib.grad(function)))
+    size = sum(x.size for x in split.floats)
+    if size**2 > _MOST_ENTRIES:
+        return programs, [f"The Hessian of {size} floats has {size**2} entries; it is left out."]
+    programs.append(("hessian", adlib.hessian(function)))
     return programs, []

@@ -1,0 +1,182 @@
+"""Arrays in short: range, mean, how many entries are finite, and a small picture of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from adlib.core import dtypes
+
+MOST_VALUES = 16
+_PREVIEW_ROWS, _PREVIEW_COLUMNS = 8, 16
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySummary:
+    """What a record keeps of an array; never the whole of a large one.
+
+    Attributes:
+      type: e.g. ``f32[3,4]``.
+      size: number of entries.
+      bytes: size in memory.
+      finite, nans, infs: how many entries are finite numbers, NaN, and infinite.
+      min, max, mean: of the finite entries (of their magnitudes where complex); None where
+        there are none.
+      values: all entries in order, where there are at most 16; complex ones as text.
+      preview: rows of entries picked at even distances, at most 8 rows of 16.
+    """
+
+    type: str
+    size: int
+    bytes: int
+    finite: int
+    nans: int = 0
+    infs: int = 0
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    values: tuple[Any, ...] | None = None
+    preview: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.size == 1
+
+    @property
+    def bad(self) -> str:
+        """``"nan"`` or ``"inf"`` where an entry is one; empty where all are finite."""
+        return "nan" if self.nans else "inf" if self.infs else ""
+
+    def text(self) -> str:
+        """On one short line: the number, the few numbers, or range and mean."""
+        if self.values is not None and self.size <= 4:
+            items = [number_text(value) for value in self.values]
+            return items[0] if self.size == 1 else f"[{', '.join(items)}]"
+        parts = []
+        if self.min is not None and self.max is not None and self.mean is not None:
+            low, high = number_text(self.min), number_text(self.max)
+            parts.append(f"{low} … {high}, mean {number_text(self.mean)}")
+        if self.nans:
+            parts.append(f"{self.nans} nan")
+        if self.infs:
+            parts.append(f"{self.infs} inf")
+        return ", ".join(parts)
+
+
+def number_text(value: Any) -> str:
+    """A number with four significant digits, and a true minus sign.
+
+    >>> number_text(0.5403023), number_text(-1.0), number_text(True), number_text(float("-inf"))
+    ('0.5403', '−1', 'True', '−inf')
+    """
+    if isinstance(value, (bool, str)):
+        return str(value)
+    if isinstance(value, int):
+        text = str(value)
+    else:
+        text = f"{value:.4g}"
+        if "e" in text:
+            digits, power = text.split("e")
+            text = f"{digits}e{int(power)}"
+    return "0" if text == "-0" else text.replace("-", "−")
+
+
+def summarize(array: Any) -> ArraySummary:
+    """The summary of an Array.
+
+    >>> import adlib.numpy as jnp
+    >>> summarize(jnp.array([1.0, 3.0])).text()
+    '[1, 3]'
+    >>> summarize(jnp.arange(6.0)).text()
+    '0 … 5, mean 2.5'
+    """
+    aval = array.aval
+    if not _is_number(aval.dtype):
+        return ArraySummary(aval.str_short(), aval.size, aval.nbytes, aval.size)
+    value = to_numpy(array)
+    plain = _plain(value)
+    finite = np.isfinite(plain)
+    count = int(finite.sum())
+    good = plain if count == plain.size else plain[finite]
+    nans = int(np.isnan(plain).sum()) if count < plain.size else 0
+    statistics = (
+        {"min": float(good.min()), "max": float(good.max()), "mean": _mean(good)} if count else {}
+    )
+    small = value.size <= MOST_VALUES
+    return ArraySummary(
+        type=aval.str_short(),
+        size=int(value.size),
+        bytes=aval.nbytes,
+        finite=count,
+        nans=nans,
+        infs=int(plain.size) - count - nans,
+        values=tuple(_entry(entry) for entry in value.ravel().tolist()) if small else None,
+        preview=_preview(plain),
+        **statistics,
+    )
+
+
+def to_numpy(array: Any) -> np.ndarray[Any, Any]:
+    """The entries of a concrete Array, on the host."""
+    value = array._value
+    return np.asarray(value.get() if hasattr(value, "get") else value)
+
+
+def _is_number(dtype: Any) -> bool:
+    return dtype != dtypes.float0 and dtype.kind not in "KV" or _is_small_float(dtype)
+
+
+def _is_small_float(dtype: Any) -> bool:
+    return dtype != dtypes.float0 and dtypes.is_inexact(dtype)
+
+
+def _plain(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Entries as real numbers that NumPy can reduce: magnitudes of complex ones."""
+    if value.dtype.kind == "c":
+        with np.errstate(all="ignore"):
+            return np.abs(value)
+    return value if value.dtype == np.float64 else value.astype(np.float64)
+
+
+def _mean(good: np.ndarray[Any, Any]) -> float:
+    with np.errstate(over="ignore"):
+        return float(good.mean())
+
+
+def _entry(entry: Any) -> Any:
+    return str(entry).strip("()") if isinstance(entry, complex) else entry
+
+
+def _preview(plain: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], ...]:
+    if plain.size < 2:
+        return ()
+    grid = plain.reshape(-1, plain.shape[-1]) if plain.shape[-1] else plain.reshape(1, -1)
+    rows = _even(grid.shape[0], _PREVIEW_ROWS)
+    columns = _even(grid.shape[1], _PREVIEW_COLUMNS)
+    picked = grid[np.ix_(rows, columns)]
+    return tuple(tuple(float(f"{entry:.4g}") for entry in row) for row in picked.tolist())
+
+
+def _even(count: int, most: int) -> np.ndarray[Any, Any]:
+    """At most ``most`` positions at even distances, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def to_json(record: Any) -> Any:
+    """A record as dicts, lists, strings, numbers and None; NaN and infinities as strings.
+
+    >>> to_json((1, float("nan"), (2.5, "a")))
+    [1, 'nan', [2.5, 'a']]
+    """
+    if is_dataclass(record) and not isinstance(record, type):
+        record = asdict(record)
+    if isinstance(record, dict):
+        return {key: to_json(value) for key, value in record.items()}
+    if isinstance(record, (tuple, list)):
+        return [to_json(value) for value in record]
+    if isinstance(record, float) and not math.isfinite(record):
+        return str(record)
+    return record
