@@ -16,8 +16,36 @@ PyTreeDef = optree.PyTreeSpec
 
 
 def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], PyTreeDef]:
+    """Leaves in order, and the structure; dictionaries are taken by sorted key, as they come out."""
     leaves, treedef = optree.tree_flatten(tree, is_leaf, namespace=NAMESPACE)
-    return leaves, treedef
+    return leaves, _in_sorted_order(treedef)
+
+
+# Structures of dictionaries that differ in the order of insertion are equal, so this also
+# gives all of them the one that is sorted.
+_sorted: dict[PyTreeDef, PyTreeDef] = {}
+
+
+def _in_sorted_order(treedef: PyTreeDef) -> PyTreeDef:
+    try:
+        found = _sorted.get(treedef)
+    except TypeError:  # a registered class with data that cannot be hashed
+        return treedef
+    if found is None:
+        if len(_sorted) > 4096:
+            _sorted.clear()
+        found = _sorted[treedef] = optree.treespec_transform(treedef, _sort_dict)
+    return found
+
+
+def _sort_dict(node: PyTreeDef) -> PyTreeDef:
+    if node.type is not dict:
+        return node
+    pairs = dict(zip(node.entries(), node.children(), strict=True))
+    try:
+        return optree.treespec_dict({k: pairs[k] for k in sorted(pairs)}, namespace=NAMESPACE)
+    except TypeError:  # keys that have no order
+        return node
 
 
 def leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
@@ -25,7 +53,7 @@ def leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]
 
 
 def structure(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> PyTreeDef:
-    return optree.tree_structure(tree, is_leaf, namespace=NAMESPACE)
+    return _in_sorted_order(optree.tree_structure(tree, is_leaf, namespace=NAMESPACE))
 
 
 def unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> Any:
@@ -38,7 +66,10 @@ def map(  # the field's name for it
     *rests: Any,
     is_leaf: Callable[[Any], bool] | None = None,
 ) -> Any:
-    return optree.tree_map(function, tree, *rests, is_leaf=is_leaf, namespace=NAMESPACE)
+    first, treedef = flatten(tree, is_leaf)
+    others = [treedef.flatten_up_to(rest) for rest in rests]
+    results = [function(*values) for values in zip(first, *others, strict=True)]
+    return optree.tree_unflatten(treedef, results)
 
 
 def paths(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adlib.base import tree
+from adlib.base import errors, tree
 from adlib.base.source import here
 from adlib.core.array import Array, as_value
 from adlib.core.jaxpr import ClosedJaxpr, eval_jaxpr
@@ -67,7 +67,7 @@ def split_arguments(
                 f"but it was called with {len(args)} arguments.{here()}"
             )
         if any(isinstance(leaf, Tracer) for leaf in tree.leaves(args[i])):
-            raise TypeError(
+            raise errors.UnexpectedTracerError(
                 f"Found a traced value in argument {i} of {name_of(function)}, which "
                 f"nondiff_argnums declares non-differentiable in its {what} rule.{here()}\n"
                 "  nondiff_argnums is for values that are not arrays, such as functions and "

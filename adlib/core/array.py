@@ -79,6 +79,13 @@ class Array:
             "arguments; use a Python number or tuple (x.item(), tuple(x.tolist()))."
         )
 
+    # immutable, so that a copy is the thing itself
+    def __copy__(self) -> Array:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return self
+
 
 def install_methods(methods: dict[str, Any]) -> None:
     """Give Array its operators and methods (called once, by the floor that defines them)."""
@@ -199,12 +206,6 @@ class ArrayImpl(Array):
             value = value.astype(np.float32) if value.dtype != dtypes.float0 else value
         text = np.array2string(value, separator=", ", prefix="Array(")
         return f"Array({text}, dtype={aval.dtype.name}{weak})"
-
-    def __copy__(self) -> ArrayImpl:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> ArrayImpl:
-        return self
 
     def __reduce__(self) -> Any:
         return ArrayImpl, (to_numpy(self), self.aval)

@@ -150,6 +150,9 @@ class Tracer(Array):
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise errors.array_conversion(self)
 
+    def __reduce__(self) -> Any:
+        raise errors.scalar_conversion(self, "pickle.dumps")
+
     def block_until_ready(self) -> Tracer:
         return self
 

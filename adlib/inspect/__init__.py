@@ -4,6 +4,14 @@ The widgets draw records and never touch the engine; the engine knows nothing of
 """
 
 from adlib.inspect.arguments import argument_names, leaf_names
+from adlib.inspect.flow import (
+    ContributionRecord,
+    FlowOutput,
+    FlowRecord,
+    FlowStep,
+    FlowValue,
+    flow_record,
+)
 from adlib.inspect.graph import (
     EdgeRecord,
     GraphRecord,
@@ -12,14 +20,45 @@ from adlib.inspect.graph import (
     ValueRecord,
     graph_record,
 )
+from adlib.inspect.jacobian import CellRecord, JacobianRecord, MatrixRecord, jacobian_record
+from adlib.inspect.memory import (
+    CheckpointRecord,
+    MemoryRecord,
+    MomentRecord,
+    ResidualRecord,
+    memory_record,
+)
+from adlib.inspect.nans import BadEquation, NamedSummary, NanRecord, nan_record
+from adlib.inspect.summaries import ArraySummary, summarize
 
 __all__ = [
+    "ArraySummary",
+    "BadEquation",
+    "CellRecord",
+    "CheckpointRecord",
+    "ContributionRecord",
     "EdgeRecord",
+    "FlowOutput",
+    "FlowRecord",
+    "FlowStep",
+    "FlowValue",
     "GraphRecord",
+    "JacobianRecord",
+    "MatrixRecord",
+    "MemoryRecord",
+    "MomentRecord",
+    "NamedSummary",
+    "NanRecord",
     "NodeRecord",
+    "ResidualRecord",
     "SubgraphRecord",
     "ValueRecord",
     "argument_names",
+    "flow_record",
     "graph_record",
+    "jacobian_record",
     "leaf_names",
+    "memory_record",
+    "nan_record",
+    "summarize",
 ]

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from adlib.base import tree
 from adlib.core.array import as_value
-from adlib.experimental.sparse import colour_columns, jacobian_sparsity, sparse_jacobian
+from adlib.experimental.sparse import colour_columns, sparse_jacobian
 from adlib.inspect.arguments import argument_names, leaf_names
 
 VERSION = 1
@@ -128,26 +129,17 @@ def jacobian_record(
         results[:] = [leaf_names("out", out), leaves]
         return out
 
-    pattern = jacobian_sparsity(noted, argnums)(*args, **kwargs)
-    jacobian = sparse_jacobian(function, argnums, sparsity=pattern)(*args, **kwargs)
-    values = np.asarray(jacobian.data, np.float64)
+    jacobian = sparse_jacobian(noted, argnums)(*args, **kwargs)
+    i, j = jacobian.row, jacobian.col  # explicit zeros included: this is the pattern
+    pattern = sp.coo_array((np.ones(len(i), bool), (i, j)), shape=jacobian.shape)
     groups = colour_columns(pattern), colour_columns(pattern.T)
-    i, j = jacobian.row, jacobian.col
+    values = np.asarray(jacobian.data, np.float64)
     m, n = jacobian.shape
     parts = [int(g.max(initial=-1)) + 1 for g in groups]
     matrix = _matrix(values, i, j, (m, n))
     small = matrix.whole
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    chosen = {p % len(args) for p in positions}
-    names = argument_names(function, args)
-    counts = [len(tree.leaves(arg)) for arg in args]
-    owners = list(itertools.chain.from_iterable([k] * c for k, c in enumerate(counts)))
-    shapes = [as_value(leaf).aval.shape if k in chosen else () for k, leaf in
-              zip(owners, itertools.chain.from_iterable(map(tree.leaves, args)), strict=True)]  # fmt: skip
-    inputs = [
-        (name, shape) for p in positions for k, name, shape in zip(owners, names, shapes, strict=True)
-        if k == p % len(args)
-    ]  # fmt: skip
+    inputs = _inputs(function, args, [p % len(args) for p in positions])
     return JacobianRecord(
         rows=_entry_names(zip(*results, strict=True)) if small else (),
         columns=_entry_names(inputs) if small else (),
@@ -159,6 +151,15 @@ def jacobian_record(
         entries=int(jacobian.nnz),
         zeros=int((values == 0).sum()),
     )
+
+
+def _inputs(
+    function: Callable[..., Any], args: Sequence[Any], positions: Sequence[int]
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Name and shape of every leaf of the arguments at ``positions``."""
+    names = iter(argument_names(function, args))
+    by_argument = [[(next(names), leaf) for leaf in tree.leaves(arg)] for arg in args]
+    return [(name, as_value(leaf).aval.shape) for p in positions for name, leaf in by_argument[p]]
 
 
 def _matrix(values: Any, rows: Any, columns: Any, shape: tuple[int, int]) -> MatrixRecord:

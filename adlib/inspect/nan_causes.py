@@ -60,9 +60,9 @@ def derivative_cause(eqn: Eqn, at: Sequence[Any], seed: Any, port: int | None) -
     if found is None:
         return _general_derivative(eqn, at)
     if seed is not None and seed == 0:
-        hidden = " The seed is 0 because the value is not chosen by a later where or mask."
+        hidden = " (the value is not chosen by a later where or mask)" if port is not None else ""
         return Cause(
-            f"{found.why} The incoming derivative is 0, and 0 times infinity is NaN.{hidden}",
+            f"{found.why} The incoming derivative is 0{hidden}, and 0 times infinity is NaN.",
             found.repair,
             found.code,
         )
@@ -156,10 +156,9 @@ def _mul(at: Sequence[Any], eqn: Eqn) -> Cause | None:
     if (x == 0 and np.isinf(y)) or (y == 0 and np.isinf(x)):
         return Cause(
             "0 times infinity is NaN.",
-            "Repair the equation that made the infinity (shown below), or replace the "
-            "infinite factor where the other is 0. For x·log x use the function made for it.",
-            "adlib.scipy.special.xlogy(x, x)   # or jnp.where(x > 0, x * jnp.log("
-            "jnp.where(x > 0, x, 1.0)), 0.0)",
+            "Start with the equation that made the infinity, or replace the infinite factor "
+            "where the other is 0. For x·log x that is:",
+            "jnp.where(x > 0, x * jnp.log(jnp.where(x > 0, x, 1.0)), 0.0)",
         )
     if np.isfinite(x) and np.isfinite(y):
         return _overflow(eqn, f"{number_text(x)}·{number_text(y)}")
@@ -176,7 +175,7 @@ def _add(at: Sequence[Any], eqn: Eqn) -> Cause | None:
     if np.isinf(x) and np.isinf(y):
         return Cause(
             "infinity − infinity is NaN.",
-            "Repair what made the infinities (shown below). A difference of logarithms or "
+            "Start with what made the infinities. A difference of logarithms or "
             "exponentials has a stable form: log_softmax, logaddexp, log1p, expm1.",
             "adlib.nn.log_softmax(x)",
         )
@@ -288,7 +287,7 @@ def _d_pow(at: Sequence[Any], eqn: Eqn) -> Cause | None:
 def _d_mul(at: Sequence[Any], eqn: Eqn) -> Cause | None:
     if any(not np.isfinite(x) for x in at):
         why = "The derivative of a product is the other factor, and that is not finite."
-        return Cause(why, "Repair the equation that made that factor. " + _DOUBLE_WHERE)
+        return Cause(why, "Start with the equation that made that factor. " + _DOUBLE_WHERE)
     return None
 
 

@@ -73,7 +73,7 @@ class NanRecord:
         the first that is met, so the last in the program); None where all is finite.
       origin: where the primal's NaN comes from an infinity, the equation that made that.
       result_bad, gradient_bad: ``nan`` or ``inf`` where the result or a gradient holds one.
-      not_differentiated: why there were no derivatives to look at; empty where there were.
+      not_differentiated: why a sweep of derivatives was not possible; empty where both were.
       version: of this record's form.
     """
 
@@ -117,8 +117,7 @@ def nan_record(
     >>> record = nan_record(lambda x: jnp.where(x > 0, jnp.sqrt(x), 0.0), (0.0,))
     >>> record.result_bad, record.first.step, record.first.why
     ('', 'sqrt_0', 'The derivative of sqrt, 1/(2·sqrt(x)), is infinite at x = 0. The incoming \
-derivative is 0, and 0 times infinity is NaN. The seed is 0 because the value is not chosen by \
-a later where or mask.')
+derivative is 0 (the value is not chosen by a later where or mask), and 0 times infinity is NaN.')
     """
     program = trace_program(function, args, kwargs or {})
     plain = run_forward(program, differentiate=False)
@@ -126,18 +125,26 @@ a later where or mask.')
     primal, origin = search.primal()
     outputs = [v for v in program.closed.jaxpr.outvars if isinstance(v, Var)]
     result_bad = _worst(_bad(plain.values[v]) for v in outputs)
+    # the function itself has run: what is raised from here on is about its derivative
     try:
         done = run_forward(program, tangent_seeds(program, None))
+    except (NotImplementedError, ValueError) as error:
+        return NanRecord(primal, None, None, origin, result_bad, "", _first_line(error))
+    reason = ""
+    try:
         run_reverse(done, cotangent_seeds(program, None))
-    except NotImplementedError as error:
-        reason = str(error).splitlines()[0]
-        return NanRecord(primal, None, None, origin, result_bad, "", reason)
+    except (NotImplementedError, ValueError) as error:
+        reason = _first_line(error)
     search = _Search(done)
     gradients = [done.cotangents.get(var) for var in program.closed.jaxpr.invars]
     gradient_bad = _worst(_bad(ct) for ct in gradients if ct is not None)
     return NanRecord(
-        primal, search.tangent(), search.cotangent(), origin, result_bad, gradient_bad
+        primal, search.tangent(), search.cotangent(), origin, result_bad, gradient_bad, reason
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _bad(array: Any) -> str:
@@ -274,9 +281,7 @@ class _Search:
     def _primal_at(self, number: int, kind: str) -> BadEquation:
         step = self.done.steps[number]
         out, result = next(
-            (v, r)
-            for v, r in zip(step.eqn.outvars, step.results, strict=True)
-            if _bad(r) == kind
+            (v, r) for v, r in zip(step.eqn.outvars, step.results, strict=True) if _bad(r) == kind
         )
         index = _first_index(result, kind)
         at = [_entry(operand, index) for operand in step.operands]

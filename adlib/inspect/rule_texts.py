@@ -16,30 +16,30 @@ _ELEMENTWISE: dict[str, tuple[str, tuple[str, ...]]] = {
     "add_any": ("{0} + {1}", ("1", "1")),
     "sub": ("{0} − {1}", ("1", "-1")),
     "mul": ("{0}·{1}", ("{1}", "{0}")),
-    "div": ("{0} / {1}", ("1/{1}", "(−{r}/{1})")),
+    "div": ("{0} / {1}", ("(1/{1})", "(−{r}/{1})")),
     "neg": ("−{0}", ("-1",)),
     "pow": ("{0}^{1}", ("{1}·{0}^({1}−1)", "log({0})·{r}")),
     "square": ("{0}²", ("2·{0}",)),
-    "sqrt": ("√{0}", ("1/(2·{r})",)),
+    "sqrt": ("√{0}", ("(1/(2·{r}))",)),
     "rsqrt": ("1/√{0}", ("(−{r}/(2·{0}))",)),
-    "cbrt": ("cbrt {0}", ("1/(3·{r}²)",)),
+    "cbrt": ("cbrt {0}", ("(1/(3·{r}²))",)),
     "exp": ("exp {0}", ("{r}",)),
     "exp2": ("2^{0}", ("log(2)·{r}",)),
     "expm1": ("expm1 {0}", ("({r}+1)",)),
-    "log": ("log {0}", ("1/{0}",)),
-    "log1p": ("log1p {0}", ("1/(1+{0})",)),
+    "log": ("log {0}", ("(1/{0})",)),
+    "log1p": ("log1p {0}", ("(1/(1+{0}))",)),
     "sin": ("sin {0}", ("cos({0})",)),
     "cos": ("cos {0}", ("(−sin({0}))",)),
     "tan": ("tan {0}", ("(1+{r}²)",)),
-    "asin": ("asin {0}", ("1/√(1−{0}²)",)),
+    "asin": ("asin {0}", ("(1/√(1−{0}²))",)),
     "acos": ("acos {0}", ("(−1/√(1−{0}²))",)),
-    "atan": ("atan {0}", ("1/(1+{0}²)",)),
+    "atan": ("atan {0}", ("(1/(1+{0}²))",)),
     "sinh": ("sinh {0}", ("cosh({0})",)),
     "cosh": ("cosh {0}", ("sinh({0})",)),
     "tanh": ("tanh {0}", ("(1−{r}²)",)),
-    "asinh": ("asinh {0}", ("1/√({0}²+1)",)),
-    "acosh": ("acosh {0}", ("1/√({0}²−1)",)),
-    "atanh": ("atanh {0}", ("1/(1−{0}²)",)),
+    "asinh": ("asinh {0}", ("(1/√({0}²+1))",)),
+    "acosh": ("acosh {0}", ("(1/√({0}²−1))",)),
+    "atanh": ("atanh {0}", ("(1/(1−{0}²))",)),
     "logistic": ("logistic {0}", ("{r}·(1−{r})",)),
     "erf": ("erf {0}", ("2/√π·exp(−{0}²)",)),
     "abs": ("|{0}|", ("sign({0})",)),
@@ -83,7 +83,9 @@ def tangent_name(name: str) -> str:
     >>> tangent_name("b")
     'ḃ'
     """
-    return unicodedata.normalize("NFC", name + "\u0307")
+    # i and j have a dot already, which a second one would hide
+    dot = "\u02d9" if name.endswith(("i", "j")) else "\u0307"
+    return unicodedata.normalize("NFC", name + dot)
 
 
 def cotangent_name(name: str) -> str:

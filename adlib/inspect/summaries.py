@@ -58,7 +58,9 @@ class ArraySummary:
         parts = []
         if self.min is not None and self.max is not None and self.mean is not None:
             low, high = number_text(self.min), number_text(self.max)
-            parts.append(f"{low} … {high}, mean {number_text(self.mean)}")
+            same = f"all {low}" if self.finite == self.size else f"{self.finite} × {low}"
+            range_ = f"{low} … {high}, mean {number_text(self.mean)}"
+            parts.append(same if self.min == self.max else range_)
         if self.nans:
             parts.append(f"{self.nans} nan")
         if self.infs:

@@ -121,7 +121,11 @@ class _EagerSweep(_Sweep):
     def give(self, tracer: Any, ct: Any) -> None:
         if ct is None or type(ct) is Zero or not self._tape.owns(tracer):
             return
-        self._add(tracer.index, ct._value, ct.aval)
+        token = quiet.enter()
+        try:
+            self._add(tracer.index, ct._value, ct.aval)
+        finally:
+            quiet.leave(token)
 
     def _add(self, index: int, value: Any, aval: ShapedArray) -> None:
         before = self._pairs[index]
@@ -145,7 +149,11 @@ class _EagerSweep(_Sweep):
         try:
             for entry in _drain(entries) if consume else reversed(entries):
                 if type(entry) is not tuple:
-                    self._general(entry)
+                    quiet.leave(token)  # its rule may be the user's: warnings as they are there
+                    try:
+                        self._general(entry)
+                    finally:
+                        token = quiet.enter()
                     continue
                 rule, residuals, inputs, outs = entry
                 if not rule.single:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import operator
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from adlib.numpy.promotion import (
     convert,
     promote_dtypes,
     to_array,
+    warn_user,
 )
 from adlib.numpy.scalar_types import ScalarMeta
 
@@ -39,11 +39,10 @@ def wanted_dtype(dtype: Any, what: str) -> Any:
     asked = dtypes.as_dtype(dtype)
     given = dtypes.canonicalize_dtype(asked)
     if given != asked and dtype not in _PYTHON_TYPES:
-        warnings.warn(
+        warn_user(
             f"Explicitly requested dtype {asked.name} requested in {what} is not available, and "
             f"will be truncated to dtype {given.name}. To keep 64-bit types, call "
-            'adlib.config.update("jax_enable_x64", True) at startup.',
-            stacklevel=3,
+            'adlib.config.update("jax_enable_x64", True) at startup.'
         )
     return given
 
@@ -479,11 +478,10 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> 
     x = to_array(x, "astype")
     found = _dtype_or_float(dtype, "astype")
     if x.aval.dtype.kind == "c" and dtypes.kind(found) not in "cb":
-        warnings.warn(
+        warn_user(
             "Casting from complex to real dtypes will discard the imaginary part: use x.real "
             "to say so.",
             np.exceptions.ComplexWarning,
-            stacklevel=3,
         )
     if found.kind == "b" and x.aval.dtype.kind != "b":
         return lax.ne(x, scalar(0, x.aval.dtype))

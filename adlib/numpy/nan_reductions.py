@@ -67,6 +67,7 @@ def nanvar(
     ddof: Any = 0,
     keepdims: bool = False,
     where: Any = None,
+    mean: Any = None,
 ) -> Array:
     """``var`` of the elements that are not NaN.
 
@@ -74,7 +75,8 @@ def nanvar(
     >>> jnp.nanvar(jnp.array([1.0, jnp.nan, 3.0]))
     Array(1., dtype=float32)
     """
-    return var(a, axis, dtype, out, ddof, keepdims, where=_present("nanvar", a, where))
+    present = _present("nanvar", a, where)
+    return var(a, axis, dtype, out, ddof, keepdims, where=present, mean=mean)
 
 
 def nanstd(
@@ -85,6 +87,7 @@ def nanstd(
     ddof: Any = 0,
     keepdims: bool = False,
     where: Any = None,
+    mean: Any = None,
 ) -> Array:
     """``std`` of the elements that are not NaN.
 
@@ -92,7 +95,8 @@ def nanstd(
     >>> jnp.nanstd(jnp.array([1.0, jnp.nan, 3.0]))
     Array(1., dtype=float32)
     """
-    return std(a, axis, dtype, out, ddof, keepdims, where=_present("nanstd", a, where))
+    present = _present("nanstd", a, where)
+    return std(a, axis, dtype, out, ddof, keepdims, where=present, mean=mean)
 
 
 def _present(name: str, a: Any, where: Any) -> Any:

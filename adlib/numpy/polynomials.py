@@ -179,6 +179,18 @@ def poly(seq_of_zeros: Any) -> Array:
     return result
 
 
+def _fit_points(x: Any, y: Any) -> list[Array]:
+    x, y = promote_dtypes_inexact("polyfit", x, y)
+    if x.aval.ndim != 1 or not x.aval.size:
+        raise TypeError(f"expected non-empty 1D vector for x, got shape {x.aval.shape}{here()}")
+    if y.aval.ndim not in (1, 2) or y.aval.shape[0] != x.aval.shape[0]:
+        raise TypeError(
+            f"expected x and y to have same length, got shapes {x.aval.shape} and "
+            f"{y.aval.shape}{here()}"
+        )
+    return [x, y]
+
+
 def polyfit(
     x: Any,
     y: Any,
@@ -203,14 +215,7 @@ def polyfit(
     deg = operator.index(deg)
     if deg < 0:
         raise ValueError(f"expected deg >= 0, got {deg}{here()}")
-    x, y = promote_dtypes_inexact("polyfit", x, y)
-    if x.aval.ndim != 1 or not x.aval.size:
-        raise TypeError(f"expected non-empty 1D vector for x, got shape {x.aval.shape}{here()}")
-    if y.aval.ndim not in (1, 2) or y.aval.shape[0] != x.aval.shape[0]:
-        raise TypeError(
-            f"expected x and y to have same length, got shapes {x.aval.shape} and "
-            f"{y.aval.shape}{here()}"
-        )
+    x, y = _fit_points(x, y)
     count, dtype = x.aval.shape[0], x.aval.dtype
     if rcond is None:
         rcond = count * float(np.finfo(dtype).eps)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from adlib.base.config import config
-from adlib.base.source import here
+from adlib.base.source import here, user_location
 from adlib.core import dtypes
 from adlib.core.array import Array, ArrayImpl, as_value, check_integer_fits, scalar
 from adlib.core.avals import ShapedArray
@@ -156,6 +156,20 @@ def _with_rank(x: Array, rank: int) -> Array:
     return broadcast_in_dim(x, (1,) * missing + shape, tuple(range(missing, rank)))
 
 
+_warned: dict[Any, Any] = {}
+
+
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn as from the user's own line, once for each line and message."""
+    location = user_location(2)
+    if location is None:
+        warnings.warn(message, category, stacklevel=3)
+    else:
+        warnings.warn_explicit(
+            message, category, location.file_name, location.line, registry=_warned
+        )
+
+
 def _note_rank_promotion(what: str, xs: Sequence[Array]) -> None:
     mode = config.jax_numpy_rank_promotion
     if mode == "allow":
@@ -168,7 +182,7 @@ def _note_rank_promotion(what: str, xs: Sequence[Array]) -> None:
     )
     if mode == "raise":
         raise ValueError(message)
-    warnings.warn(message, stacklevel=2)
+    warn_user(message)
 
 
 @functools.lru_cache(4096)

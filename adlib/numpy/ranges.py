@@ -14,6 +14,7 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, as_value, from_numpy, scalar
 from adlib.core.trace import Tracer
+from adlib.numpy.axes import axis_of
 from adlib.numpy.creation import wanted_dtype
 from adlib.numpy.promotion import (
     broadcast_array,
@@ -23,6 +24,7 @@ from adlib.numpy.promotion import (
     promote_inexact,
 )
 from adlib.numpy.ufuncs_math import log10
+from adlib.ops.reshaping import moveaxis
 
 
 def _concrete_number(x: Any, what: str, name: str) -> Any:
@@ -124,37 +126,39 @@ def linspace(
     work = start.aval.dtype
     shape = broadcast_shapes(start.aval.shape, stop.aval.shape)
     start, stop = (broadcast_array(v, shape) for v in (start, stop))
-    parts = num - 1 if endpoint else num
-    real = dtypes.real_of(work)
-    column = (num - 1 if endpoint else num, *([1] * len(shape)))
-    if num == 0 or (num == 1 and endpoint):
-        out = lax.expand_dims(start, (0,))
-        out = lax.slice_in_dim(out, 0, num)
-    else:
-        fraction = lax.div(lax.iota(real, column[0]), scalar(parts, real))
-        fraction = convert(lax.reshape(fraction, column), work)
-        rows = [lax.expand_dims(v, (0,)) for v in (start, stop)]
-        if shape:
-            fraction = broadcast_array(fraction, (column[0], *shape))
-        # a weighted mean: hits both ends exactly and does not overflow between them
-        out = lax.add(
-            lax.mul(rows[0], lax.sub(scalar(1, work), fraction)), lax.mul(rows[1], fraction)
-        )
-        if endpoint:
-            out = lax.concatenate([out, rows[1]], 0)
-    if axis not in (0, -out.aval.ndim):
-        order = list(range(1, out.aval.ndim))
-        order.insert(axis % out.aval.ndim, 0)
-        out = lax.transpose(out, order)
+    out = _moved_to(_spaced(start, stop, num, endpoint), axis)
     if found is not None:
         if dtypes.is_integer(found) and dtypes.is_float(work):
             out = lax.floor(out)
         out = convert(out, found)
     if not retstep:
         return out
+    parts = num - 1 if endpoint else num
     if parts > 0:
         return out, lax.div(lax.sub(stop, start), scalar(parts, work))
     return out, lax.full_like(start, np.nan)
+
+
+def _spaced(start: Array, stop: Array, num: int, endpoint: bool) -> Array:
+    """Numbers from ``start`` to ``stop`` along a new first axis."""
+    shape, work = start.aval.shape, start.aval.dtype
+    real = dtypes.real_of(work)
+    first, last = (lax.expand_dims(v, (0,)) for v in (start, stop))
+    if num == 0 or (num == 1 and endpoint):
+        return lax.slice_in_dim(first, 0, num)
+    parts = num - 1 if endpoint else num
+    fraction = lax.div(lax.iota(real, parts), scalar(parts, real))
+    fraction = convert(lax.reshape(fraction, (parts, *[1] * len(shape))), work)
+    fraction = broadcast_array(fraction, (parts, *shape))
+    # a weighted mean: hits both ends exactly and does not overflow between them
+    rest = lax.sub(scalar(1, work), fraction)
+    out = lax.add(lax.mul(first, rest), lax.mul(last, fraction))
+    return lax.concatenate([out, last], 0) if endpoint else out
+
+
+def _moved_to(x: Array, axis: int) -> Array:
+    """The first axis at another place."""
+    return moveaxis(x, 0, axis_of(axis, x.aval.ndim))
 
 
 def logspace(
@@ -200,10 +204,7 @@ def geomspace(
     if endpoint and num > 1:
         # the rounding of powers and logarithms must not move the end
         out = lax.concatenate([lax.slice_in_dim(out, 0, num - 1), lax.expand_dims(stop, (0,))], 0)
-    if axis not in (0, -out.aval.ndim):
-        order = list(range(1, out.aval.ndim))
-        order.insert(axis % out.aval.ndim, 0)
-        out = lax.transpose(out, order)
+    out = _moved_to(out, axis)
     if dtype is None:
         return out
     found = wanted_dtype(dtype, "geomspace")

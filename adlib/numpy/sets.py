@@ -107,31 +107,19 @@ def unique(
         return found[0] if len(found) == 1 else tuple(found)
     ordered, order = _sorted_rows(x)
     starts = _starts(ordered) if equal_nan else _starts_of_nan(ordered)
-    if size is None:
+    fits = size is None
+    if fits:
         size = int(known_integers("content of an array given to jnp.unique", starts).sum())
-        fits = True
-    else:
-        fits = False
     (first,) = nonzero(starts, size=size, fill_value=total)
     values = take(ordered, first, 0, mode="clip")
     number = lax.sub(lax.cumsum(convert(starts, integer), 0), scalar(1, integer))
+    missing = lax.ge(first, scalar(total, integer))
     if not fits:
-        missing = lax.ge(first, scalar(total, integer))
-        fill = (
-            ordered[0]
-            if fill_value is None
-            else convert(  # type: ignore[index]
-                to_array(fill_value, "unique"), x.aval.dtype
-            )
-        )
-        mask = lax.broadcast_in_dim(missing, values.aval.shape, (0,))
-        values = lax.select_n(mask, values, broadcast_array(fill, values.aval.shape))
+        values = _filled_up(values, missing, fill_value)
     results = [values if axis is None else _moved_back(values, axis)]
     if return_index:
         index = take(order, first, 0, mode="clip")
-        if not fits:
-            index = lax.select_n(missing, index, broadcast_array(index[0], index.aval.shape))  # type: ignore[index]
-        results.append(index)
+        results.append(index if fits else _filled_up(index, missing, None))
     if return_inverse:
         inverse = lax.full((total,), scalar(0, integer)).at[order].set(number)
         results.append(lax.reshape(inverse, shape) if axis is None else inverse)
@@ -140,6 +128,13 @@ def unique(
         counts = lax.full((size + 1,), scalar(0, integer)).at[place].add(1)
         results.append(lax.slice_in_dim(counts, 0, size))
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _filled_up(x: Array, missing: Array, fill_value: Any) -> Array:
+    """``x`` with rows that are missing replaced by a value, or by the first row."""
+    fill = x[0] if fill_value is None else to_array(fill_value, "unique")  # type: ignore[index]
+    fill = broadcast_array(convert(fill, x.aval.dtype), x.aval.shape)
+    return lax.select_n(lax.broadcast_in_dim(missing, x.aval.shape, (0,)), x, fill)
 
 
 def _moved_back(x: Array, axis: int) -> Array:

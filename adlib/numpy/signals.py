@@ -14,6 +14,7 @@ from adlib.core.array import Array, scalar
 from adlib.numpy.axes import axes_of, axis_of
 from adlib.numpy.choosing import where
 from adlib.numpy.contraction import dot
+from adlib.numpy.creation import wanted_dtype
 from adlib.numpy.promotion import (
     convert,
     promote_dtypes_inexact,
@@ -308,6 +309,7 @@ def cov(
     ddof: int | None = None,
     fweights: Any = None,
     aweights: Any = None,
+    dtype: Any = None,
 ) -> Array:
     """Covariance matrix of variables: rows of ``m`` (columns without ``rowvar``).
 
@@ -315,6 +317,7 @@ def cov(
       y: more variables.
       bias, ddof: divide by the number of samples N, or N - ddof, rather than by N - 1.
       fweights, aweights: how often each sample counts, and its weight.
+      dtype: to compute in.
 
     >>> import adlib.numpy as jnp
     >>> jnp.cov(jnp.array([[0.0, 2.0], [0.0, 4.0]]))
@@ -325,6 +328,8 @@ def cov(
     if y is not None:
         x = concatenate([x, _variables(y, rowvar)], 0)
     (x,) = promote_dtypes_inexact("cov", x)
+    if dtype is not None:
+        x = convert(x, wanted_dtype(dtype, "cov"))
     ddof = (0 if bias else 1) if ddof is None else ddof
     weights = _sample_weights(x, fweights, aweights)
     centre, total = average(x, axis=1, weights=weights, returned=True)
@@ -370,14 +375,14 @@ def _sample_weights(x: Array, fweights: Any, aweights: Any) -> Array | None:
     return weights
 
 
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Array:
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, dtype: Any = None) -> Array:
     """Matrix of correlation coefficients: ``cov`` of variables scaled to variance 1.
 
     >>> import adlib.numpy as jnp
     >>> jnp.corrcoef(jnp.array([[0.0, 2.0], [0.0, 4.0]])).shape
     (2, 2)
     """
-    c = cov(x, y, rowvar)
+    c = cov(x, y, rowvar, dtype=dtype)
     if not c.aval.ndim:
         return true_divide(c, c)
     size = c.aval.shape[0]

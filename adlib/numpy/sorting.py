@@ -72,6 +72,7 @@ def argsort(
     order: None = None,
     stable: bool = True,
     descending: bool = False,
+    dtype: Any = None,
 ) -> Array:
     """The indices that put elements in ascending order; equal ones keep their order.
 
@@ -81,7 +82,8 @@ def argsort(
     """
     _no_kind("argsort", kind, order)
     x, axis = _along("argsort", a, axis)
-    places = lax.broadcasted_iota(index_dtype(), x.aval.shape, axis)
+    found = index_dtype() if dtype is None else dtypes.canonicalize_dtype(dtype)
+    places = lax.broadcasted_iota(found, x.aval.shape, axis)
     if not descending:
         return lax.sort((x, places), axis, stable, 1)[1]
     # sorted back to front and then reversed, so that equal elements keep their order
@@ -116,7 +118,7 @@ def argpartition(a: Any, kth: int, axis: int = -1) -> Array:
     """
     x, axis = _along("argpartition", a, axis)
     _check_kth("argpartition", kth, x.aval.shape[axis])
-    return convert(argsort(x, axis), _INT32)
+    return argsort(x, axis, dtype=_INT32)
 
 
 def lexsort(keys: Any, axis: int = -1) -> Array:

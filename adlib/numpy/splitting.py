@@ -14,7 +14,7 @@ from adlib.base.source import here
 from adlib.core.array import Array, scalar
 from adlib.core.trace import Tracer
 from adlib.numpy.axes import axes_of, axis_of
-from adlib.numpy.promotion import convert, index_dtype, to_array
+from adlib.numpy.promotion import convert, index_dtype, promote_dtypes, to_array
 from adlib.numpy.shaping import ravel
 
 # ------------------------------------------------------------------------- splitting
@@ -312,20 +312,23 @@ def _roll_once(x: Array, shift: Any, axis: int) -> Array:
     return lax.dynamic_slice_in_dim(twice, start, length, axis)
 
 
-def trim_zeros(filt: Any, trim: str = "fb") -> Array:
-    """A vector without the zeros at its front ("f") and back ("b"); its values must be known.
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Array:
+    """Without the zeros at the front ("f") and back ("b") of axes; values must be known.
 
     >>> import adlib.numpy as jnp
     >>> jnp.trim_zeros(jnp.array([0, 0, 1, 2, 0]))
     Array([1, 2], dtype=int32)
     """
     x = to_array(filt, "trim_zeros")
-    nonzero = np.flatnonzero(known_integers("argument filt of jnp.trim_zeros", x))
-    if not nonzero.size:
-        return lax.slice_in_dim(x, 0, 0)
-    low = int(nonzero[0]) if "f" in trim.lower() else 0
-    high = int(nonzero[-1]) + 1 if "b" in trim.lower() else x.aval.shape[0]
-    return lax.slice_in_dim(x, low, high)
+    places = np.nonzero(known_integers("argument filt of jnp.trim_zeros", x))
+    for d in axes_of(axis, x.aval.ndim):
+        found, size = places[d], x.aval.shape[d]
+        if not found.size:
+            return lax.slice_in_dim(x, 0, 0, axis=d)
+        low = int(found.min()) if "f" in trim.lower() else 0
+        high = int(found.max()) + 1 if "b" in trim.lower() else size
+        x = lax.slice_in_dim(x, low, high, axis=d)
+    return x
 
 
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:

@@ -116,13 +116,20 @@ def _along_axis(name: str, x: Array, index: Array, axis: int) -> tuple[Any, ...]
 
 
 def take_along_axis(
-    arr: Any, indices: Any, axis: int | None = -1, mode: Any = None, fill_value: Any = None
+    arr: Any,
+    indices: Any,
+    axis: int | None = -1,
+    mode: Any = None,
+    fill_value: Any = None,
+    *,
+    wrap_negative_indices: bool = True,
 ) -> Array:
     """Elements along an axis, with other indices in every row: what ``argsort`` gives.
 
     Args:
       indices: integer array of the rank of ``arr``; other axes broadcast.
       mode, fill_value: as for ``take``.
+      wrap_negative_indices: whether -1 is the last element.
 
     >>> import adlib.numpy as jnp
     >>> x = jnp.array([[3, 1], [2, 4]])
@@ -140,7 +147,9 @@ def take_along_axis(
         index, mode = _in_mode(index, x.aval.shape[axis], mode)
     places = _along_axis("take_along_axis", x, index, axis)
     mode = "fill" if mode is None else mode
-    return x.at[places].get(mode=mode, fill_value=fill_value)  # type: ignore[attr-defined,no-any-return]
+    return x.at[places].get(  # type: ignore[attr-defined,no-any-return]
+        mode=mode, fill_value=fill_value, wrap_negative_indices=wrap_negative_indices
+    )
 
 
 def _copying(name: str, inplace: bool) -> None:
@@ -316,7 +325,12 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Array, ...]:
 
 
 def ravel_multi_index(
-    multi_index: Sequence[Any], dims: Sequence[int], mode: str = "raise", order: str = "C"
+    multi_index: Sequence[Any],
+    dims: Sequence[int],
+    mode: str = "raise",
+    order: str = "C",
+    *,
+    dtype: Any = None,
 ) -> Array:
     """One index for each axis as places in the flattened array.
 
@@ -331,7 +345,8 @@ def ravel_multi_index(
     sizes = shape_of(dims)
     if len(multi_index) != len(sizes):
         raise ValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(sizes)}{here()}")
-    columns = [convert(_indices("ravel_multi_index", i), index_dtype()) for i in multi_index]
+    integer = index_dtype() if dtype is None else dtypes.canonicalize_dtype(dtype)
+    columns = [convert(_indices("ravel_multi_index", i), integer) for i in multi_index]
     if mode == "raise":
         for column, size in zip(columns, sizes, strict=True):
             known = known_integers("index given to ravel_multi_index in mode 'raise'", column)
@@ -345,9 +360,9 @@ def ravel_multi_index(
         raise ValueError(f"invalid order={order!r}. Expected 'C' or 'F'")
     strides = [math.prod(sizes[d + 1 :] if order == "C" else sizes[:d]) for d in range(len(sizes))]
     shape = broadcast_shapes(*[c.aval.shape for c in columns])
-    total = lax.full(shape, scalar(0, index_dtype()))
+    total = lax.full(shape, scalar(0, integer))
     for column, stride in zip(columns, strides, strict=True):
-        step = lax.mul(broadcast_array(column, shape), scalar(stride, index_dtype()))
+        step = lax.mul(broadcast_array(column, shape), scalar(stride, integer))
         total = lax.add(total, step)
     return total
 

@@ -201,10 +201,15 @@ def _function_kernel(function: Callable[..., Any], xp: Any, **params: Any) -> An
 def _elementwise_shape(
     name: str, kinds: str, result: Callable[[Any], Any] | None, *avals: ShapedArray, **params: Any
 ) -> ShapedArray:
+    first = avals[0]
+    dtype = first.dtype
+    if avals.count(first) == len(avals) and dtypes.kind(dtype) in kinds:
+        if result is None:
+            return first  # operands of one type, the commonest case
+        return ShapedArray(first.shape, result(dtype), first.weak_type)
     check_dtypes(name, avals, kinds)
     shape = broadcast_shape(name, avals)
     weak = all([a.weak_type for a in avals])
-    dtype = avals[0].dtype
     if result is not None:
         dtype = result(dtype)
     return ShapedArray(shape, dtype, weak)

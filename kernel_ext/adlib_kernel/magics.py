@@ -1,4 +1,8 @@
-"""The magics: options in, a public function called, its rich result out."""
+"""The magics: options in, a public function called, its rich result out.
+
+Each has a line form, which takes a call, and mostly a cell form, which takes names of variables
+and differentiates the cell's last expression with respect to them.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +21,58 @@ from IPython.core.magic import (
 )
 from IPython.core.magic_arguments import argument, magic_arguments
 
-from adlib_kernel import options
-from adlib_kernel.actions.expressions import read_call
-from adlib_kernel.actions.grad import gradient_of_cell
-from adlib_kernel.actions.jaxpr import jaxpr_of_call
+from adlib_kernel import catalogue, options
+from adlib_kernel.actions import exercises
+from adlib_kernel.actions.attempts import attempt_of_cell
+from adlib_kernel.actions.checks import check_derivatives
+from adlib_kernel.actions.device import PLATFORMS, choose_device, device_report
+from adlib_kernel.actions.expressions import Call, evaluate, read_call, read_product
+from adlib_kernel.actions.grad import gradient
+from adlib_kernel.actions.jaxpr import jaxpr_of_call, jaxpr_of_problem
 from adlib_kernel.actions.mistakes import MagicMistake
+from adlib_kernel.actions.problems import Problem, problem_of_call, problem_of_cell
+from adlib_kernel.actions.products import pull_back, push_forward
 from adlib_kernel.actions.timing import time_call
 
-_help = argument("-h", "--help", action="store_true", help="print this text and do nothing")
-_output = argument("-o", "--output", metavar="NAME", help="also store the result as NAME")
+_CALL = argument("rest", nargs="...", metavar="f(x, y)", help="the call")
+_NAMES = argument("names", nargs="*", metavar="x y", help="the variables")
+_GRAD = (
+    argument("--check", action="store_true", help="compare with central finite differences"),
+    argument("--hessian", action="store_true", help="show the second derivatives too"),
+    argument("--graph", action="store_true", help="draw the jaxpr of value and gradient"),
+)
+_JAXPR = (
+    argument("--graph", action="store_true", help="show the graph only"),
+    argument("--text", action="store_true", help="show the text only"),
+    argument("--depth", type=int, help="levels of nested jaxprs to draw open; all if not given"),
+)
+_TIMES = (
+    argument("-n", "--number", type=int, help="calls per repeat; chosen if not given"),
+    argument("-r", "--repeat", type=int, help="repeats, whose median counts; until stable if "
+             "not given"),
+)  # fmt: skip
+_CHECKS = (
+    argument("--order", type=int, default=2, help="highest order of derivatives; 2 if not given"),
+    argument("--modes", default="fwd,rev", help="fwd, rev or fwd,rev; both if not given"),
+)
+_HINT = argument("--hint", action="store_true", help="show the next hint instead")
+
+
+def _magic(form: str, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Make a method the magic that is typed as ``form``, with these options, -o and -h."""
+    cell = form.startswith("%%")  # IPython writes one percent sign into the help by itself
+    marked = (cell_magic if cell else line_magic)(form.lstrip("%"))
+
+    def decorate(action: Callable[..., Any]) -> Any:
+        magic = _explains_itself(action)
+        last = (argument("-h", "--help", action="store_true", help="print this text only"),)
+        output = argument("-o", "--output", metavar="NAME", help="also store the result as NAME")
+        # the decorator nearest to the function is applied, and listed, first
+        for decorator in reversed((*arguments[:-1], output, *last, *arguments[-1:])):
+            magic = decorator(magic)
+        return no_var_expand(needs_local_scope(marked(magic_arguments(form[1:])(magic))))
+
+    return decorate
 
 
 def _explains_itself(action: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,7 +99,7 @@ def _explains_itself(action: Callable[..., Any]) -> Callable[..., Any]:
 
 @magics_class
 class AutodiffMagics(Magics):
-    """Gradients, jaxprs and the cost of derivatives, without leaving the cell."""
+    """Derivatives, jaxprs, their cost and their checks, without leaving the cell."""
 
     def _namespace(self, local_ns: dict[str, Any] | None) -> dict[str, Any]:
         """The names that an expression sees: the user's, and a calling function's own."""
@@ -60,16 +107,30 @@ class AutodiffMagics(Magics):
             return self.shell.user_ns
         return {**self.shell.user_ns, **local_ns}
 
-    @no_var_expand
-    @needs_local_scope
-    @cell_magic
-    @magic_arguments("%grad")
-    @argument("--check", action="store_true", help="compare with central finite differences")
-    @_output
-    @_help
-    @argument("names", nargs="*", help="variables to differentiate with respect to")
-    @_explains_itself
-    def grad(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
+    def _cell(self, cell: str, magic: str) -> tuple[str, dict[str, Any]]:
+        """A cell's Python, and where it stands: the magic's own line is its first."""
+        shown = f"{magic}\n{cell}"
+        filename = self.shell.compile.cache(shown, self.shell.execution_count, shown)
+        return self.shell.transform_cell(cell), {"filename": filename, "first_line": 2}
+
+    def _call(self, text: str, magic: str, local_ns: Any) -> Call:
+        return read_call(text, self._namespace(local_ns), magic)
+
+    def _problem(self, cell: str, names: list[str], magic: str, local_ns: Any) -> Problem:
+        code, place = self._cell(cell, magic)
+        return problem_of_cell(code, names, self._namespace(local_ns), magic, **place)
+
+    # --- derivatives ----------------------------------------------------------------------
+
+    @_magic("%grad", *_GRAD, _CALL)
+    def grad(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
+        """Show the value of a call and its gradient with respect to all arguments of floats."""
+        __tracebackhide__ = True
+        problem = problem_of_call(self._call(rest, "%grad", local_ns), "%grad")
+        return gradient(problem, check=parsed.check, hessian=parsed.hessian, graph=parsed.graph)
+
+    @_magic("%%grad", *_GRAD, _NAMES)
+    def grad_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
         """Differentiate a cell's last expression with respect to variables.
 
         %%grad x y
@@ -80,64 +141,203 @@ class AutodiffMagics(Magics):
         of a function: names that it assigns stay inside.
         """
         __tracebackhide__ = True
-        compiler = self.shell.compile
-        first_line = 2  # the magic's own line is the first of the cell
-        shown = "%%grad\n" + cell
-        number = self.shell.execution_count
-        filename = compiler.cache(shown, number, shown)
-        return gradient_of_cell(
-            self.shell.transform_cell(cell),
-            parsed.names,
-            self._namespace(local_ns),
-            check=parsed.check,
-            filename=filename,
-            first_line=first_line,
-        )
+        problem = self._problem(cell, parsed.names, "%%grad", local_ns)
+        return gradient(problem, check=parsed.check, hessian=parsed.hessian, graph=parsed.graph)
 
-    @no_var_expand
-    @needs_local_scope
-    @line_magic
-    @magic_arguments()
-    @argument("--graph", action="store_true", help="show the graph only")
-    @argument("--text", action="store_true", help="show the text only")
-    @argument("--depth", type=int, help="levels of nested jaxprs to draw open; all if not given")
-    @_output
-    @_help
-    @argument("rest", nargs="...", metavar="f(x, y)", help="the call to trace")
-    @_explains_itself
+    @_magic("%jvp", argument("rest", nargs="...", metavar="f(x) @ v", help="Jacobian times vector"))
+    def jvp(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
+        """Show a call's derivative along a direction: %jvp f(x) @ v, the Jacobian times v.
+
+        With several arguments of floats the direction is a tuple: %jvp f(x, y) @ (v, w).
+        Without one it is all ones.
+        """
+        __tracebackhide__ = True
+        names = self._namespace(local_ns)
+        call, vector, given = read_product(rest, names, "%jvp", left=False)
+        problem = problem_of_call(call, "%jvp")
+        if not given:
+            vectors = [None] * len(problem.names)
+        else:
+            several = len(problem.names) > 1 and isinstance(vector, (tuple, list))
+            vectors = list(vector) if several else [vector]
+        return push_forward(problem, vectors, "%jvp")
+
+    @_magic("%%jvp", argument("names", nargs="*", metavar="x=v y=w",
+                              help="variables, each with its part of the direction"))  # fmt: skip
+    def jvp_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
+        """Show the derivative of a cell's last expression along a direction.
+
+        %%jvp x=v y=w
+        jnp.sin(x) * y
+
+        moves x along v and y along w; a variable without a direction moves along ones. A
+        direction is an expression without blanks.
+        """
+        __tracebackhide__ = True
+        split = [word.partition("=") for word in parsed.names]
+        problem = self._problem(cell, [name for name, _, _ in split], "%%jvp", local_ns)
+        names = self._namespace(local_ns)
+        vectors = [evaluate(text, names, "%%jvp") if text else None for _, _, text in split]
+        return push_forward(problem, vectors, "%%jvp")
+
+    @_magic("%vjp", argument("rest", nargs="...", metavar="w @ f(x)", help="vector times Jacobian"))
+    def vjp(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
+        """Pull a cotangent back through a call: %vjp w @ f(x), w times the Jacobian.
+
+        Without a cotangent it is all ones.
+        """
+        __tracebackhide__ = True
+        names = self._namespace(local_ns)
+        call, vector, given = read_product(rest, names, "%vjp", left=True)
+        return pull_back(problem_of_call(call, "%vjp"), vector if given else None, "%vjp")
+
+    @_magic("%%vjp", argument("--cotangent", metavar="W", help="the cotangent, an expression "
+                              "without blanks; ones if not given"), _NAMES)  # fmt: skip
+    def vjp_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
+        """Pull a cotangent of a cell's last expression back to variables.
+
+        %%vjp --cotangent w x y
+        jnp.sin(x) * y
+        """
+        __tracebackhide__ = True
+        problem = self._problem(cell, parsed.names, "%%vjp", local_ns)
+        text = parsed.cotangent
+        names = self._namespace(local_ns)
+        vector = None if text is None else evaluate(text, names, "%%vjp --cotangent")
+        return pull_back(problem, vector, "%%vjp")
+
+    # --- programs and their cost ----------------------------------------------------------
+
+    @_magic("%jaxpr", *_JAXPR, _CALL)
     def jaxpr(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Show the jaxpr of a call: its text, its graph and a table of its equations.
 
         %jaxpr grad(f)(x) shows that of a gradient.
         """
         __tracebackhide__ = True
-        if parsed.graph and parsed.text:
-            raise MagicMistake("%jaxpr: --graph and --text exclude each other; leave both out "
-                               "to see both.")  # fmt: skip
-        parts = ("graph", "table") if parsed.graph else ("text",) if parsed.text else None
-        call = read_call(rest, self._namespace(local_ns), "%jaxpr")
-        return jaxpr_of_call(call, depth=parsed.depth, parts=parts or ("text", "graph", "table"))
+        parts = _parts(parsed, "%jaxpr")
+        call = self._call(rest, "%jaxpr", local_ns)
+        return jaxpr_of_call(call, depth=parsed.depth, parts=parts)
 
-    @no_var_expand
-    @needs_local_scope
-    @line_magic
-    @magic_arguments()
-    @argument("-n", "--number", type=int, help="calls per repeat; chosen if not given")
-    @argument("-r", "--repeat", type=int, default=5, help="repeats, whose median counts")
-    @_output
-    @_help
-    @argument("rest", nargs="...", metavar="f(x, y)", help="the call to time")
-    @_explains_itself
+    @_magic("%%jaxpr", *_JAXPR, _NAMES)
+    def jaxpr_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
+        """Show the jaxpr of a cell's last expression as a function of variables."""
+        __tracebackhide__ = True
+        parts = _parts(parsed, "%%jaxpr")
+        problem = self._problem(cell, parsed.names, "%%jaxpr", local_ns)
+        return jaxpr_of_problem(problem, depth=parsed.depth, parts=parts)
+
+    @_magic("%adtime", *_TIMES, _CALL)
     def adtime(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
-        """Time a call, its jvp, its vjp and its gradient, eager and jitted.
+        """Time a call, its jvp, its vjp, its gradient and its Hessian, eager and jitted.
 
-        Every time is also given as a multiple of the function's own. The first call, which
-        traces and compiles, is kept apart, and every call is waited for.
+        Every time is also given as a multiple of the function's own. Tracing and the first call
+        are kept apart, and every call is waited for. The result has a plot().
         """
         __tracebackhide__ = True
-        for name in ("number", "repeat"):
-            value = getattr(parsed, name)
-            if value is not None and value < 1:
-                raise MagicMistake(f"%adtime: --{name} has to be at least 1; it is {value}.")
-        call = read_call(rest, self._namespace(local_ns), "%adtime")
+        _check_counts(parsed, "%adtime")
+        call = self._call(rest, "%adtime", local_ns)
         return time_call(call, number=parsed.number, repeat=parsed.repeat)
+
+    @_magic("%%adtime", *_TIMES, _NAMES)
+    def adtime_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
+        """Time a cell's last expression as a function of variables, and its derivatives."""
+        __tracebackhide__ = True
+        _check_counts(parsed, "%%adtime")
+        problem = self._problem(cell, parsed.names, "%%adtime", local_ns)
+        call = Call(cell.strip().split("\n")[-1], problem.function, problem.values, {})
+        return time_call(call, number=parsed.number, repeat=parsed.repeat)
+
+    # --- checks ---------------------------------------------------------------------------
+
+    @_magic("%checkgrads", *_CHECKS, _CALL)
+    def checkgrads(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
+        """Compare a call's derivatives with finite differences, in both modes."""
+        __tracebackhide__ = True
+        problem = problem_of_call(self._call(rest, "%checkgrads", local_ns), "%checkgrads")
+        return check_derivatives(problem, order=parsed.order, modes=parsed.modes.split(","))
+
+    @_magic("%%checkgrads", *_CHECKS, _NAMES)
+    def checkgrads_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
+        """Compare the derivatives of a cell's last expression with finite differences."""
+        __tracebackhide__ = True
+        problem = self._problem(cell, parsed.names, "%%checkgrads", local_ns)
+        return check_derivatives(problem, order=parsed.order, modes=parsed.modes.split(","))
+
+    @_magic("%check", _HINT, argument("rest", nargs="...", metavar="NAME answer",
+                                      help="the exercise and an expression"))  # fmt: skip
+    def check(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
+        """Check an answer to an exercise: a function or a value, whatever is asked for."""
+        __tracebackhide__ = True
+        name, _, answer = rest.strip().partition(" ")
+        if not name or not (answer.strip() or parsed.hint):
+            missing = "the answer is missing" if name else "nothing was given"
+            raise MagicMistake(
+                "%check wants the name of an exercise and the answer, such as "
+                f"%check slope my_slope; {missing}."
+            )
+        if parsed.hint:
+            return exercises.hint(name)
+        return exercises.check(name, evaluate(answer, self._namespace(local_ns), "%check"))
+
+    @_magic("%%check", _HINT, argument("name", metavar="NAME", help="the exercise"))
+    def check_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
+        """Run a cell, and check what its last line is or defines as the answer to an exercise.
+
+        %%check slope
+        def my_slope(x):
+            return 2 * x
+
+        Unlike in the other cell magics, what the cell defines stays.
+        """
+        __tracebackhide__ = True
+        if parsed.hint:
+            return exercises.hint(parsed.name)
+        code, place = self._cell(cell, "%%check")
+        return exercises.check(parsed.name, attempt_of_cell(code, self.shell.user_ns, **place))
+
+    # --- surroundings ---------------------------------------------------------------------
+
+    @_magic("%addevice", argument("name", nargs="?", metavar="cpu|gpu", help="the device to use"))
+    def addevice(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
+        """Show where adlib computes, or choose it; says what is missing for a GPU."""
+        return device_report() if parsed.name is None else choose_device(parsed.name)
+
+    @_magic("%adlib", argument("name", nargs="?", metavar="magic", help="the magic to explain"))
+    def adlib(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
+        """Show what magics there are, or one of them with examples and options."""
+        if parsed.name is None:
+            return catalogue.overview()
+        return catalogue.page(parsed.name, AutodiffMagics)
+
+
+def _parts(parsed: Any, magic: str) -> tuple[str, ...]:
+    if parsed.graph and parsed.text:
+        raise MagicMistake(
+            f"{magic}: --graph and --text exclude each other; leave both out to see both."
+        )
+    if parsed.graph:
+        return ("graph", "table")
+    return ("text",) if parsed.text else ("text", "graph", "table")
+
+
+def _check_counts(parsed: Any, magic: str) -> None:
+    for name in ("number", "repeat"):
+        value = getattr(parsed, name)
+        if value is not None and value < 1:
+            raise MagicMistake(f"{magic}: --{name} has to be at least 1; it is {value}.")
+
+
+def words_for(form: str, names: dict[str, Any]) -> list[str]:
+    """What can follow a magic beside options: devices, magics, exercises, the user's variables."""
+    if form == "%addevice":
+        return list(PLATFORMS)
+    if form == "%adlib":
+        return [entry.name for entry in catalogue.CATALOGUE]
+    if form in ("%check", "%%check"):
+        return exercises.exercise_names()
+    if form.startswith("%%"):
+        own = [name for name in names if not name.startswith("_")]
+        return sorted(n for n in own if hasattr(names[n], "dtype") or isinstance(
+            names[n], (float, complex, list, tuple, dict)))  # fmt: skip
+    return []

@@ -9,6 +9,7 @@ from adlib_kernel.actions import tracebacks
 
 _NAME = "showtraceback"
 
+
 def install(shell: Any) -> None:
     """Show errors without adlib's own frames, in this shell."""
     original = getattr(shell, _NAME)

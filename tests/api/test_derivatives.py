@@ -311,7 +311,7 @@ MISTAKES = {
         lambda: jvp(lambda x: (x, x, x), (1.0,), (1.0,), has_aux=True), TypeError,
         ["jvp with has_aux=True expects <lambda> to return a pair", "a tuple of length 3"]),
     "negative argnums": (
-        lambda: grad(lambda x: x, -2)(1.0), ValueError, ["asked for argument -2", "1 positional"]),
+        lambda: grad(lambda x: x, -2)(1.0), TypeError, ["asked for argument -2", "1 positional"]),
 }  # fmt: skip
 
 

@@ -66,6 +66,37 @@ def test_the_users_numpy_warns_inside_of_a_transformed_function(wrap):
     wrap(f)
 
 
+def rules(f):
+    """x ↦ 2x, with f among its rules."""
+    g, h = adlib.custom_jvp(lambda x: 2 * x), adlib.custom_vjp(lambda x: 2 * x)
+    g.defjvp(lambda primals, tangents: (2 * primals[0], f(tangents[0])))
+    h.defvjp(lambda x: (f(x), None), lambda _, ct: (f(ct),))
+    return lambda x: g(jnp.sin(h(jnp.cos(x))))
+
+
+def test_the_users_numpy_warns_inside_of_rules_too():
+    asked = []
+
+    def f(x):
+        asked.append(np.geterr()["divide"])
+        return 2 * x
+
+    g = rules(f)
+    for _ in range(3):
+        with np.errstate(divide="print"):
+            for run in (adlib.grad(g), adlib.jit(adlib.grad(g)), lambda x: adlib.vjp(g, x)[1](x)):
+                run(jnp.float32(1))
+    assert set(asked) == {"print"} and len(asked) > 20
+
+
+def test_cotangents_that_overflow_do_not_warn():
+    big = jnp.float32(3e38)
+    with np.errstate(all="raise"):
+        for _ in range(3):
+            pullback = adlib.vjp(lambda x: (x, x, 2 * x), big)[1]
+            assert pullback((big, big, big))[0] == np.inf
+
+
 def test_a_numpy_that_keeps_its_error_state_elsewhere(run_python):
     run_python(
         "import numpy as np, numpy._core.umath as umath\n"

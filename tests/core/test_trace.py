@@ -1,5 +1,7 @@
 """Who the current interpreter is, and tracers that outlive their trace."""
 
+import copy
+import pickle
 import threading
 
 import pytest
@@ -142,6 +144,22 @@ def test_texts_and_types_of_tracers():
     text, formatted, aval, is_tracer = seen[0]
     assert text == formatted == "StageTracer<f32[]>" and aval.weak_type and is_tracer
     assert seen[1] == "BatchTracer<f32[3]>"
+
+
+def test_copies_of_tracers_are_themselves():
+    def f(params):
+        again = copy.deepcopy(params)
+        assert again is not params and again["w"] is params["w"]
+        return jnp.sum(copy.copy(again["w"]) ** 2)
+
+    for transform in (grad(f), jit(grad(f)), lambda p: vmap(grad(f))({"w": p["w"][None]})):
+        assert transform({"w": jnp.ones(2)})["w"].ravel().tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("transform", [jit, grad, lambda f: lambda x: vmap(f)(x[None])])
+def test_tracers_are_not_pickled(transform):
+    with pytest.raises(errors.ConcretizationTypeError, match=r"pickle.dumps\(...\) needs"):
+        transform(lambda x: pickle.dumps(x) and x)(jnp.float32(1))
 
 
 def test_iteration_and_readiness_of_tracers():

@@ -137,3 +137,33 @@ def test_an_error_in_a_rule_is_raised_each_time():
     p.def_jvp(lambda primals, tangents: (p.bind(*primals), tangents[0] * 3.0))
     for _ in range(3):
         assert float(grad(p.bind)(1.0)) == 3.0
+
+
+def kept():
+    return sum(len(p.derived) + len(p.eager_cache) for p in core.registry.values())
+
+
+FRESH = {
+    "grad": lambda x: grad(lambda v: jnp.sum(jnp.sin(v)))(x),
+    "jit": lambda x: adlib.jit(lambda v: jnp.sin(v))(x),
+    "vmap": lambda x: vmap(lambda v: jnp.sin(v))(x),
+    "hessian": lambda x: adlib.hessian(lambda v: jnp.sum(jnp.sin(v)))(x),
+    "scan": lambda x: grad(lambda v: adlib.lax.scan(lambda c, u: (c * u, c), 1.0, v)[0])(x),
+    "cond": lambda x: grad(lambda v: adlib.lax.cond(True, jnp.sum, jnp.prod, v))(x),
+    "custom_root": lambda x: grad(
+        lambda a: adlib.lax.custom_root(
+            lambda v: v**2 - a[0], 1.0, lambda f, v: jnp.sqrt(a[0]), lambda g, y: y / g(1.0)
+        )
+    )(x),
+}
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_new_functions_of_the_same_operations_add_nothing(name):
+    x = jnp.arange(1.0, 4.0)
+    for _ in range(5):
+        FRESH[name](x)
+    before = kept()
+    for _ in range(20):
+        FRESH[name](x)
+    assert kept() == before

@@ -196,3 +196,9 @@ def test_astype():
     with pytest.warns(np.exceptions.ComplexWarning, match="imaginary part"):
         assert (x + 1j).astype(float).dtype == jnp.float32
     assert x.astype(None) is x
+
+
+def test_warnings_point_at_the_users_line():
+    with pytest.warns(UserWarning) as seen:
+        jnp.zeros(2, "float64")
+    assert seen[0].filename == __file__

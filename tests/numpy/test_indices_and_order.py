@@ -218,3 +218,23 @@ def test_files_and_text(tmp_path):
     with jnp.printoptions(precision=2):
         assert repr(jnp.array([1 / 3])) == "Array([0.33], dtype=float32)"
     assert jnp.array_repr(x) == repr(x) and jnp.array_str(x) == str(x)
+
+
+def test_dtypes_of_indices_can_be_chosen():
+    assert jnp.argsort(jnp.array(V), dtype="int8").dtype == jnp.int8
+    place = jnp.ravel_multi_index((jnp.array(1), jnp.array(1)), (2, 3), dtype="uint8")
+    assert place == 4 and place.dtype == jnp.uint8
+
+
+def test_negative_indices_need_not_wrap():
+    x = jnp.arange(3.0)
+    assert jnp.take_along_axis(x, jnp.array([-1]), 0) == 2
+    assert jnp.isnan(jnp.take_along_axis(x, jnp.array([-1]), 0, wrap_negative_indices=False))
+
+
+def test_trim_zeros_of_matrices():
+    x = np.zeros((4, 5), int)
+    x[1:3, 2:4] = 1
+    assert jnp.trim_zeros(jnp.array(x)).shape == (2, 2)
+    assert jnp.trim_zeros(jnp.array(x), "f", 1).shape == (4, 3)
+    assert jnp.trim_zeros(jnp.zeros(3)).shape == (0,)

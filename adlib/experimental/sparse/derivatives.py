@@ -204,6 +204,8 @@ def _seeds(avals: Sequence[Any], colours: Any) -> list[Any]:
 
 def _mapped(function: Callable[..., Any], seeds: list[Any], count: int) -> Any:
     """The function of each row of the seeds; its results side by side as one matrix."""
+    if not count:
+        return np.zeros((0, 0))
     axis = AxisData(None, count)
     pairs = batch_flat(function, axis, seeds, [0] * len(seeds))
     blocks = [np.asarray(at_front(axis, v, d)._value).reshape(count, -1) for v, d in pairs]

@@ -93,7 +93,14 @@ def check_derivatives(
             check_grads(problem.function, problem.values, number, (mode,))
         except AssertionError as error:
             failed.add(mode)
-            found.append(Comparison(number, mode, False, " ".join(str(error).split())))
+            found.append(Comparison(number, mode, False, _reason(error)))
         else:
             found.append(Comparison(number, mode, True))
     return CheckGradsResult(tuple(found))
+
+
+def _reason(error: AssertionError) -> str:
+    """How far it is off, without where the check was called and the general advice."""
+    lines = [line.strip() for line in str(error).split("\n")]
+    end = next((i for i, line in enumerate(lines) if line.startswith("at ")), len(lines))
+    return " ".join(lines[:end])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from adlib_kernel.actions.attempts import (
+    call_attempt,
     check_derivative,
     check_linear,
     check_values,
@@ -124,11 +125,12 @@ def exercise(
       atol: how far besides that.
 
     Raises:
-      ValueError: a function without points, or a value with points.
+      ValueError: a function without points, a value with points, or a name with blanks.
 
+    >>> import adlib
     >>> e = exercise("slope", adlib.grad(lambda x: x**3), points=[1.0, 2.0, -1.5])
     >>> check("slope", lambda x: 3 * x**2)
-    slope: right. Values and shapes agree at 3 points.
+    slope: right. Checked at 3 points: values, shapes.
     >>> check("slope", lambda x: 3 * x)
     slope: not yet. A factor x is missing.
     """
@@ -137,7 +139,8 @@ def exercise(
     if callable(reference) and points is None:
         raise ValueError(
             f"exercise {name!r}: the reference is a function, so it needs points to try an "
-            "attempt with.\n  Repair: points=[(1.0,), (2.0,)], or points=lambda rng: (rng.normal(),)"
+            "attempt with.\n"
+            "  Repair: points=[(1.0,), (2.0,)], or points=lambda rng: (rng.normal(),)"
         )
     if not callable(reference) and points is not None:
         raise ValueError(
@@ -145,6 +148,8 @@ def exercise(
             "  Repair: leave points out, or give a function as the reference."
         )
     drawn = _drawn(points) if callable(points) else tuple(points or ())
+    if callable(reference) and not drawn:
+        raise ValueError(f"exercise {name!r}: points is empty; one point at least is wanted.")
     made = Exercise(
         name,
         tuple(point if isinstance(point, tuple) else (point,) for point in drawn),
@@ -197,8 +202,13 @@ def check(name: str, attempt: Any) -> Verdict:
     if not wrong:
         return Verdict(name, True, checked)
     more = len(asked.hints) > _hints_given[name]
-    hint_text = f" For a hint: hint({name!r})" if more else ""
-    return Verdict(name, False, f"{wrong[0].upper()}{wrong[1:]}.{hint_text}")
+    hint_text = f" For a hint: %check --hint {name}" if more else ""
+    return Verdict(name, False, f"{_sentence(wrong)}{hint_text}")
+
+
+def _sentence(text: str) -> str:
+    end = "" if text[-1] in ".?!" else "."
+    return f"{text[0].upper()}{text[1:]}{end}"
 
 
 def hint(name: str) -> Hint:
@@ -239,7 +249,7 @@ def _value_verdict(asked: Exercise, attempt: Any) -> tuple[str, str]:
         return "the dots still stand where the answer belongs", ""
     if callable(attempt):
         return "a value is wanted, and a function was given: call it", ""
-    wrong = check_values([((), attempt)], [asked.reference], [{}], asked.terms, asked.close)
+    wrong = check_values([attempt], [asked.reference], [{}], asked.terms, asked.close)
     return wrong, "The value agrees."
 
 
@@ -248,24 +258,26 @@ def _function_verdict(asked: Exercise, attempt: Any) -> tuple[str, str]:
     if not callable(attempt):
         return f"a function is wanted, and this is a {type(attempt).__name__}", ""
     arguments = [named_arguments(asked.reference, point) for point in asked.points]
-    results: list[tuple[Any, Any]] = []
+    results: list[Any] = []
     for point, names in zip(asked.points, arguments, strict=True):
-        result, error = attempt_call(attempt, point, names)
+        result, error = call_attempt(attempt, point, names)
         if error:
             return error, ""
-        results.append((point, result))
+        results.append(result)
     wanted = [asked.reference(*point) for point in asked.points]
     wrong = check_values(results, wanted, arguments, asked.terms, asked.close)
     count = len(asked.points)
     at = "at 1 point" if count == 1 else f"at {count} points"
-    checked = [f"Values and shapes agree {at}"]
+    checked = ["values", "shapes"]
     if asked.linear_in:
-        first = list(arguments[0]) if arguments else []
-        named = " and ".join(first[i] if i < len(first) else f"argument {i}" for i in asked.linear_in)
+        first = list(arguments[0])
+        named = " and ".join(
+            first[i] if i < len(first) else f"argument {i}" for i in asked.linear_in
+        )
         not_linear = check_linear(attempt, asked.points[0], asked.linear_in, named, asked.close)
         if not_linear:
             return f"{wrong}; besides, {not_linear}" if wrong else not_linear, ""
-        checked.append(f"it is linear in {named}")
+        checked.append(f"linearity in {named}")
     if wrong:
         return wrong, ""
     if asked.derivative:
@@ -273,6 +285,6 @@ def _function_verdict(asked: Exercise, attempt: Any) -> tuple[str, str]:
             attempt, asked.reference, asked.derivative, asked.points, arguments, asked.close
         )
         if wrong:
-            return f"the values are right, but in its derivative {wrong}", ""
-        checked.append("so does its derivative")
-    return "", ", ".join(checked[:-1]) + (" and " if len(checked) > 1 else "") + checked[-1] + "."
+            return f"the values are right, but not the derivative: {wrong}", ""
+        checked.append("the derivative")
+    return "", f"Checked {at}: {', '.join(checked)}."

@@ -80,6 +80,22 @@ class GradientResult:
         return {"text/plain": repr(self), "text/html": html_table(heads, rows) + graph}
 
 
+def _by_name(problem: Problem, second: Any) -> dict[str, dict[str, Any]]:
+    """What ``adlib.hessian`` gives, by the names of the two variables.
+
+    It gives for each variable a pytree like it, whose leaves are tuples over the variables.
+    """
+    blocks = {}
+    for name, value, rows in zip(problem.names, problem.values, second, strict=True):
+        treedef = adlib.tree_util.tree_structure(value)
+        leaves = treedef.flatten_up_to(rows)
+        blocks[name] = {
+            other: treedef.unflatten([leaf[position] for leaf in leaves])
+            for position, other in enumerate(problem.names)
+        }
+    return blocks
+
+
 def _blocks_of(variable: Any, blocks: dict[str, Any]) -> list[dict[str, Any]]:
     """Of each leaf of a variable, its second derivatives by the name of the other variable."""
     count = len(adlib.tree_util.tree_leaves(variable))
@@ -132,11 +148,8 @@ def gradient(
             checks[name] = _compared(function, values, position, by_name[name], value)
     blocks = {}
     if hessian:
-        rows = adlib.hessian(function, argnums=argnums)(*values)
-        blocks = {
-            name: dict(zip(problem.names, row, strict=True))
-            for name, row in zip(problem.names, rows, strict=True)
-        }
+        second = adlib.hessian(function, argnums=argnums)(*values)
+        blocks = _by_name(problem, second)
     view = None
     if graph:
         jaxpr = adlib.make_jaxpr(differentiated)(*values)

@@ -1,0 +1,261 @@
+"""The programs of a derivation, and what their variables mean in the program before.
+
+Interpreters return programs, not a dictionary of variables. So each is run on a program whose
+results include every intermediate value: its results then say which variable stands for which
+value, and are cut back to the true ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adlib.core import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
+from adlib.core.backend import default
+from adlib.core.jaxpr import dead_code_eliminated
+from adlib.core.printer import variable_names
+from adlib.core.program import source_code
+from adlib.interpreters.batch import AxisData, batch_jaxpr
+from adlib.interpreters.jvp import jvp_jaxpr
+from adlib.interpreters.linearize import partial_eval_jaxpr
+from adlib.interpreters.stage import stage
+from adlib.interpreters.transpose import transpose_jaxpr
+from adlib.ops.constructors import add_any
+
+Meanings = dict[Any, tuple[Any, str]]  # variable: (variable of an earlier program, what of it)
+
+
+@dataclass
+class Stage:
+    """One program of a derivation."""
+
+    title: str
+    note: str
+    jaxpr: Jaxpr
+    meanings: Meanings = field(default_factory=dict)
+    upward: bool = False
+    kind: str = "primal"  # of the values that have no meaning of their own
+    tangents: frozenset[Any] = frozenset()
+
+    def role(self, eqn: Eqn) -> str:
+        """What the equation computes."""
+        if self.upward:
+            return "sum" if eqn.primitive.name == "add_any" else "cotangent"
+        linear = self.kind == "tangent" or any(v in self.tangents for v in eqn.outvars)
+        return "tangent" if linear else "primal"
+
+
+def original_names(jaxpr: Jaxpr) -> dict[Any, str]:
+    """Letters for the variables of the original program, read or not."""
+    inner = Jaxpr(jaxpr.constvars, jaxpr.invars, [*jaxpr.outvars, *_results(jaxpr)], jaxpr.eqns)
+    return dict(variable_names(inner))
+
+
+def original(closed: ClosedJaxpr) -> Stage:
+    return Stage("f", "the program", closed.jaxpr)
+
+
+def batched(closed: ClosedJaxpr, size: int) -> Stage:
+    """The program mapped over axis 0 of all inputs."""
+    everything = _with_results(closed, _results(closed.jaxpr))
+    count = len(closed.jaxpr.outvars)
+    force = [True] * count + [False] * (len(everything.jaxpr.outvars) - count)
+    mapped, _ = batch_jaxpr(everything, AxisData(None, size), [True] * len(closed.in_avals), force)
+    inner = mapped.jaxpr
+    meanings: Meanings = {}
+    _mean(meanings, inner.invars, closed.jaxpr.invars, "")
+    _mean(meanings, inner.outvars[count:], _results(closed.jaxpr), "")
+    cut = Jaxpr(inner.constvars, inner.invars, inner.outvars[:count], inner.eqns)
+    note = f"{size} examples at once, on a new axis"
+    return Stage("vmap", note, dead_code_eliminated(cut), meanings)
+
+
+def derivatives(closed: ClosedJaxpr, active: Sequence[bool], kind: str) -> list[Stage]:
+    """The programs from ``closed`` to its pushforward, linear part, or gradient."""
+    pushed, tangent_outs, stage_jvp = _pushforward(closed, active)
+    stages = [original(closed), stage_jvp]
+    if kind == "jvp":
+        return stages
+    known, unknown, residuals = _split(closed, pushed, tangent_outs, active, stage_jvp)
+    stages += [known, unknown]
+    if kind == "grad":
+        stages.append(_transposed(unknown, residuals))
+    return stages
+
+
+def _pushforward(
+    closed: ClosedJaxpr, active: Sequence[bool]
+) -> tuple[ClosedJaxpr, list[Any], Stage]:
+    """The jvp, with values beside tangents."""
+    inner = closed.jaxpr
+    count, inside = len(inner.outvars), _results(inner)
+    everything = _with_results(closed, inside)
+    pushed, mask = jvp_jaxpr(everything, active, [True] * count + [False] * len(inside))
+    outs = pushed.jaxpr.outvars
+    primals, tangents = outs[: len(mask)], iter(outs[len(mask) :])
+    tangents_of = [next(tangents) if m else None for m in mask]
+    meanings: Meanings = {}
+    _mean(meanings, pushed.jaxpr.invars, inner.invars, "")
+    chosen = [v for v, a in zip(inner.invars, active, strict=True) if a]
+    _mean(meanings, pushed.jaxpr.invars[len(inner.invars) :], chosen, "tangent")
+    _mean(meanings, primals[count:], inside, "")
+    _mean(meanings, tangents_of[count:], inside, "tangent")
+    tangent_outs = tangents_of[:count]
+    final = Jaxpr(
+        pushed.jaxpr.constvars, pushed.jaxpr.invars, [*primals[:count], *tangent_outs],
+        pushed.jaxpr.eqns,
+    )  # fmt: skip
+    final = dead_code_eliminated(final)
+    linear: set[Any] = set(final.invars[len(inner.invars) :])
+    for eqn in final.eqns:
+        if any(v in linear for v in eqn.invars if isinstance(v, Var)):
+            linear.update(eqn.outvars)
+    note = "values and tangents, side by side"
+    shown = Stage("jvp", note, final, meanings, tangents=frozenset(linear))
+    return ClosedJaxpr(final, pushed.consts), tangent_outs, shown
+
+
+def _split(
+    closed: ClosedJaxpr,
+    pushed: ClosedJaxpr,
+    tangent_outs: Sequence[Any],
+    active: Sequence[bool],
+    before: Stage,
+) -> tuple[Stage, Stage, int]:
+    """The part that is known without tangents, and the part that is linear in them."""
+    inner = pushed.jaxpr
+    inside = _results(inner)
+    primal_count, count = len(closed.jaxpr.invars), len(closed.jaxpr.outvars)
+    everything = ClosedJaxpr(
+        Jaxpr(inner.constvars, inner.invars, [*inner.outvars, *inside], inner.eqns), pushed.consts
+    )
+    unknown_in = [False] * primal_count + [True] * sum(active)
+    force = [False] * count + [True] * len(tangent_outs) + [False] * len(inside)
+    split = partial_eval_jaxpr(everything, unknown_in, force)
+    left, right = split.known.jaxpr, split.unknown.jaxpr
+    known_outs, unknown_outs = iter(left.outvars), iter(right.outvars)
+    stands = [next(unknown_outs if u else known_outs) for u in split.out_unknown]
+    residuals = list(known_outs)  # what is left of the known results
+
+    names: Meanings = dict(before.meanings)
+    _mean(names, left.invars, inner.invars[:primal_count], "")
+    _mean(names, right.invars[split.residuals :], inner.invars[primal_count:], "")
+    _mean(names, stands[count + len(tangent_outs) :], inside, "")
+    _mean(names, right.invars[: split.residuals], residuals, "")
+
+    linear = dead_code_eliminated(
+        Jaxpr(right.constvars, right.invars, stands[count : count + len(tangent_outs)], right.eqns)
+    )
+    read = {v for eqn in linear.eqns for v in eqn.invars if isinstance(v, Var)}
+    read.update(v for v in linear.outvars if isinstance(v, Var))
+    pairs = zip(right.invars[: split.residuals], residuals, strict=True)
+    kept = [(var, value) for var, value in pairs if var in read]
+    linear.invars = [*[var for var, _ in kept], *right.invars[split.residuals :]]
+    shown = list(dict.fromkeys([*stands[:count], *[value for _, value in kept]]))
+    primal = dead_code_eliminated(Jaxpr(left.constvars, left.invars, shown, left.eqns))
+    known = Stage("known", "runs now; keeps what comes next", primal, names)
+    unknown = Stage("unknown", "linear in the tangents", linear, names, kind="tangent")
+    return known, unknown, len(kept)
+
+
+def _transposed(linear: Stage, residuals: int) -> Stage:
+    """The linear program backwards.
+
+    To each intermediate value an input of its own is added; the cotangent of that input is
+    the cotangent of the value, and the additions leave no trace in the transposed program.
+    """
+    inner = linear.jaxpr
+    places = [v for eqn in inner.eqns for v in eqn.outvars if v.aval.dtype.kind in "fc"]
+    count = len(inner.invars)
+    consts = inner.constvars
+
+    def tapped(env_in: Sequence[Any]) -> list[Any]:
+        return _run_tapped(inner, env_in, places)
+
+    avals = [v.aval for v in [*consts, *inner.invars, *places]]
+    tapped_jaxpr = _staged_with_sources(inner, tapped, avals)
+    known = len(consts) + residuals
+    flags = [False] * known + [True] * (count - residuals + len(places))
+    back, mask = transpose_jaxpr(tapped_jaxpr, flags, [True] * len(inner.outvars))
+    found = iter(back.jaxpr.outvars)
+    linear_inputs = [*inner.invars[residuals:], *places]
+    cotangents = [next(found) if m else None for m in mask]
+    meanings: Meanings = dict(linear.meanings)
+    given = back.jaxpr.invars
+    _mean(meanings, given[:known], [*consts, *inner.invars[:residuals]], "")
+    _mean(meanings, given[known:], inner.outvars, "cotangent")
+    _mean(meanings, cotangents, linear_inputs, "cotangent")
+    outs = [c for c in cotangents[: count - residuals] if c is not None]
+    cut = Jaxpr(back.jaxpr.constvars, given, outs, back.jaxpr.eqns)
+    return Stage("transpose", "cotangents, last to first", dead_code_eliminated(cut), meanings,
+                 upward=True)  # fmt: skip
+
+
+def _run_tapped(jaxpr: Jaxpr, values: Sequence[Any], places: Sequence[Any]) -> list[Any]:
+    starts = [*jaxpr.constvars, *jaxpr.invars]
+    env = dict(zip(starts, values[: len(starts)], strict=True))
+    taps = dict(zip(places, values[len(starts) :], strict=True))
+    from adlib.core.trace import state
+
+    trace: Any = state.trace
+    for eqn in jaxpr.eqns:
+        trace.location = eqn.source
+        operands = [a.array if isinstance(a, Literal) else env[a] for a in eqn.invars]
+        out = eqn.primitive.bind(*operands, **eqn.params)
+        outs = out if eqn.primitive.multiple_results else [out]
+        for var, value in zip(eqn.outvars, outs, strict=True):
+            env[var] = add_any(value, taps[var]) if var in taps else value
+    trace.location = None
+    return [a.array if isinstance(a, Literal) else env[a] for a in jaxpr.outvars]
+
+
+def _staged_with_sources(
+    jaxpr: Jaxpr, function: Callable[[Sequence[Any]], list[Any]], avals: Sequence[Any]
+) -> ClosedJaxpr:
+    return stage(lambda *values: function(values), avals)
+
+
+# ------------------------------------------------------------------------- the executor
+
+
+def executed_lines(closed: ClosedJaxpr) -> list[tuple[Eqn, str, str]]:
+    """Each equation that runs, with its line of the generated function and its type."""
+    jaxpr = dead_code_eliminated(closed.jaxpr)
+    text = source_code(closed, default().xp).splitlines()[1:-1]
+    lines: list[str] = []
+    for line in (part.strip() for part in text):
+        if line.startswith("del "):
+            lines[-1] += f"; {line}"
+        else:
+            lines.append(line)
+    types = [" ".join(v.aval.str_short() for v in eqn.outvars) for eqn in jaxpr.eqns]
+    return list(zip(jaxpr.eqns, lines, types, strict=True))
+
+
+def executed_results(closed: ClosedJaxpr) -> tuple[str, ...]:
+    """The names that the generated function returns."""
+    last = source_code(closed, default().xp).splitlines()[-1].strip()
+    inside = last.removeprefix("return (").removesuffix(")")
+    return tuple(part.strip() for part in inside.split(",") if part.strip())
+
+
+# ----------------------------------------------------------------------------- helpers
+
+
+def _results(jaxpr: Jaxpr) -> list[Var]:
+    return [v for eqn in jaxpr.eqns for v in eqn.outvars]
+
+
+def _with_results(closed: ClosedJaxpr, more: Sequence[Any]) -> ClosedJaxpr:
+    inner = closed.jaxpr
+    return ClosedJaxpr(
+        Jaxpr(inner.constvars, inner.invars, [*inner.outvars, *more], inner.eqns), closed.consts
+    )
+
+
+def _mean(meanings: Meanings, found: Sequence[Any], meant: Sequence[Any], what: str) -> None:
+    """Note what variables stand for; the first meaning of a variable stays."""
+    for var, value in zip(found, meant, strict=True):
+        if isinstance(var, Var) and isinstance(value, Var) and var is not value:
+            meanings.setdefault(var, (value, what))

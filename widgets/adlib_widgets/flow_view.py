@@ -1,0 +1,140 @@
+"""``show_flow``: the numbers of a program, forward with tangents and back with cotangents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+from adlib.inspect import ArraySummary, FlowRecord, FlowValue, flow_record
+from adlib.inspect.rule_texts import cotangent_name, tangent_name
+from adlib_widgets import html
+from adlib_widgets.flow_scene import flow_svg
+from adlib_widgets.static_view import StaticView, aligned
+
+_MOST_LINES = 400
+
+
+class FlowView(StaticView):
+    """A run of a program: forward sweep with primals and tangents, reverse with cotangents.
+
+    Attributes:
+      record: the ``FlowRecord`` from which everything is drawn.
+    """
+
+    def __init__(self, record: FlowRecord) -> None:
+        self.record = record
+
+    @cached_property
+    def _picture(self) -> tuple[str, float]:
+        return flow_svg(self.record, description=f"{self._summary()}\n{self}")
+
+    @property
+    def svg(self) -> str:  # type: ignore[override]
+        """The picture as the text of an SVG file."""
+        return self._picture[0]
+
+    @cached_property
+    def html(self) -> str:  # type: ignore[override]
+        """The view as HTML that needs no scripts and no trust."""
+        svg, width = self._picture
+        forward = html.table(["equation", "primal", "tangent", "line"], list(self._forward()))
+        reverse = html.table(["value", "cotangent", "from"], list(self._reverse()))
+        return "".join(
+            [
+                html.image(svg, self._summary(), width),
+                html.details("forward sweep, step by step", forward),
+                html.details("reverse sweep, step by step", reverse),
+            ]
+        )
+
+    def _summary(self) -> str:
+        steps = html.counted(len(self.record.steps), "equation")
+        return f"Forward and reverse sweep through {steps}, with the numbers at every step."
+
+    def _forward(self) -> Iterator[tuple[str, str, str, str]]:
+        """Rows of the forward sweep: equation, primal, tangent, line."""
+        for name, value in self.record.inputs:
+            tangent = _tangent_text(value)
+            yield f"{value.value} = {name}", value.primal.text(), tangent, ""
+        for step in self.record.steps:
+            for value in step.results:
+                equation = f"{value.value} = {step.text}"
+                yield equation, value.primal.text(), _tangent_text(value), step.source
+        for output in self.record.outputs:
+            tangent = "" if output.tangent is None else output.tangent.text()
+            yield f"{output.name} = {output.operand}", output.primal.text(), tangent, ""
+
+    def _reverse(self) -> Iterator[tuple[str, str, str]]:
+        """Rows of the reverse sweep, from the results back: value, cotangent, who gave it."""
+        values = [value for step in self.record.steps for value in step.results]
+        named = [("", value) for value in values]
+        named = [*self.record.inputs, *named]
+        for _, value in reversed(named):
+            if value.cotangent is None:
+                continue
+            bar = cotangent_name(value.value.name)
+            for part in value.contributions:
+                share = f"{part.rule}{_more(part.numbers, part.cotangent)}{part.cotangent.text()}"
+                yield bar, share, part.consumer
+            if len(value.contributions) > 1:
+                yield bar, f"sum = {value.cotangent.text()}", ""
+
+    def __str__(self) -> str:
+        lines = ["forward sweep"]
+        lines += aligned(self._forward())
+        lines.append("reverse sweep")
+        lines += aligned(self._reverse())
+        if len(lines) > _MOST_LINES:
+            left = len(lines) - _MOST_LINES
+            half = _MOST_LINES // 2
+            lines = [*lines[:half], f"  … {left} more lines …", *lines[-half:]]
+        return "\n".join(lines)
+
+
+def _more(numbers: str, result: ArraySummary) -> str:
+    """The rule's numbers between equals signs, where they say more than the result."""
+    return f" = {numbers} = " if numbers and numbers != result.text() else " = "
+
+
+def _tangent_text(value: FlowValue) -> str:
+    if value.tangent is None:
+        return ""
+    name = tangent_name(value.value.name)
+    rule = f"{name} = {value.rule}" if value.rule else name
+    return f"{rule}{_more(value.numbers, value.tangent)}{value.tangent.text()}"
+
+
+def show_flow(function: Callable[..., Any]) -> Callable[..., FlowView]:
+    """A function that runs ``function`` forward and in reverse and shows every number.
+
+    Args:
+      function: any function that can be differentiated in reverse mode.
+
+    Returns:
+      A function of the same arguments that returns a ``FlowView``. It also takes ``tangent=``
+      (like the only argument, or a tuple like the positional ones) and ``cotangent=`` (like
+      the result); both are ones where left out. What ``function`` raises comes through
+      unchanged.
+
+    >>> import adlib.numpy as jnp
+    >>> show_flow(lambda x: jnp.sin(x) * x)(2.0)
+    forward sweep
+      a:f32[] = x        2       ȧ = 1
+      b:f32[] = sin a    0.9093  ḃ = cos(a)·ȧ = (−0.4161)·1 = −0.4161
+      c:f32[] = b·a      1.819   ċ = a·ḃ + b·ȧ = 2·(−0.4161) + 0.9093·1 = 0.07701
+      result = c         1.819   0.07701
+    reverse sweep
+      c̄  seed = 1                        out_0
+      b̄  a·c̄ = 2·1 = 2                   mul_0
+      ā  b·c̄ = 0.9093·1 = 0.9093         mul_0
+      ā  cos(a)·b̄ = (−0.4161)·2 = −0.8323  sin_0
+      ā  sum = 0.07701
+    """
+
+    def shown(*args: Any, tangent: Any = None, cotangent: Any = None, **kwargs: Any) -> FlowView:
+        __tracebackhide__ = True
+        record = flow_record(function, args, kwargs, tangent=tangent, cotangent=cotangent)
+        return FlowView(record)
+
+    return shown
