@@ -29,7 +29,11 @@ def render(path: Path, out: Path) -> tuple[str, str]:
     """Execute one notebook in its own folder and write the page; returns (file name, title)."""
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": path.parent}},
+        extra_arguments=["--IPKernelApp.log_level=40"],  # errors only: kernels here are our own
     ).execute()
     title = title_of(notebook, path.stem)
     page, _ = HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": title}})

@@ -4,6 +4,13 @@ The widgets draw records and never touch the engine; the engine knows nothing of
 """
 
 from adlib.inspect.arguments import argument_names, leaf_names
+from adlib.inspect.derivation import (
+    DerivationRecord,
+    LineRecord,
+    OriginRecord,
+    ProgramRecord,
+    derivation_record,
+)
 from adlib.inspect.flow import (
     ContributionRecord,
     FlowOutput,
@@ -37,6 +44,7 @@ __all__ = [
     "CellRecord",
     "CheckpointRecord",
     "ContributionRecord",
+    "DerivationRecord",
     "EdgeRecord",
     "FlowOutput",
     "FlowRecord",
@@ -44,16 +52,20 @@ __all__ = [
     "FlowValue",
     "GraphRecord",
     "JacobianRecord",
+    "LineRecord",
     "MatrixRecord",
     "MemoryRecord",
     "MomentRecord",
     "NamedSummary",
     "NanRecord",
     "NodeRecord",
+    "OriginRecord",
+    "ProgramRecord",
     "ResidualRecord",
     "SubgraphRecord",
     "ValueRecord",
     "argument_names",
+    "derivation_record",
     "flow_record",
     "graph_record",
     "jacobian_record",

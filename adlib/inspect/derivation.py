@@ -9,6 +9,7 @@ the original program does not have.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -217,8 +218,10 @@ _MARKS = {"": "", "tangent": "\u0307", "cotangent": "\u0304"}
 
 def _with_mark(name: str, mark: str) -> str:
     """``b`` as ``ḃ`` or ``b̄``; the cotangent belongs to the value, not to its tangent."""
-    bare = name.replace(_MARKS["tangent"], "") if mark == "cotangent" else name
-    return bare[:1] + _MARKS[mark] + bare[1:]
+    bare = unicodedata.normalize("NFD", name)
+    if mark == "cotangent":
+        bare = bare.replace(_MARKS["tangent"], "")
+    return unicodedata.normalize("NFC", bare[:1] + _MARKS[mark] + bare[1:])
 
 
 def _marked(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, dict[int, int]]:

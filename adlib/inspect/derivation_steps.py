@@ -7,7 +7,7 @@ value, and are cut back to the true ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from adlib.core.backend import default
 from adlib.core.jaxpr import dead_code_eliminated
 from adlib.core.printer import variable_names
 from adlib.core.program import source_code
+from adlib.core.trace import state
 from adlib.interpreters.batch import AxisData, batch_jaxpr
 from adlib.interpreters.jvp import jvp_jaxpr
 from adlib.interpreters.linearize import partial_eval_jaxpr
@@ -96,7 +97,7 @@ def _pushforward(
     primals, tangents = outs[: len(mask)], iter(outs[len(mask) :])
     tangents_of = [next(tangents) if m else None for m in mask]
     meanings: Meanings = {}
-    _mean(meanings, pushed.jaxpr.invars, inner.invars, "")
+    _mean(meanings, pushed.jaxpr.invars[: len(inner.invars)], inner.invars, "")
     chosen = [v for v, a in zip(inner.invars, active, strict=True) if a]
     _mean(meanings, pushed.jaxpr.invars[len(inner.invars) :], chosen, "tangent")
     _mean(meanings, primals[count:], inside, "")
@@ -170,34 +171,40 @@ def _transposed(linear: Stage, residuals: int) -> Stage:
     count = len(inner.invars)
     consts = inner.constvars
 
-    def tapped(env_in: Sequence[Any]) -> list[Any]:
-        return _run_tapped(inner, env_in, places)
-
     avals = [v.aval for v in [*consts, *inner.invars, *places]]
-    tapped_jaxpr = _staged_with_sources(inner, tapped, avals)
+    tapped = stage(lambda *values: _run_tapped(inner, values, places), avals)
     known = len(consts) + residuals
     flags = [False] * known + [True] * (count - residuals + len(places))
-    back, mask = transpose_jaxpr(tapped_jaxpr, flags, [True] * len(inner.outvars))
+    back, mask = transpose_jaxpr(tapped, flags, [True] * len(inner.outvars))
     found = iter(back.jaxpr.outvars)
     linear_inputs = [*inner.invars[residuals:], *places]
     cotangents = [next(found) if m else None for m in mask]
+    # one cotangent may belong to several values: it goes by the one that the program names
+    pairs = list(zip(cotangents, linear_inputs, strict=True))
+    pairs.sort(key=lambda pair: not _is_original(pair[1], linear.meanings))
     meanings: Meanings = dict(linear.meanings)
     given = back.jaxpr.invars
     _mean(meanings, given[:known], [*consts, *inner.invars[:residuals]], "")
     _mean(meanings, given[known:], inner.outvars, "cotangent")
-    _mean(meanings, cotangents, linear_inputs, "cotangent")
+    _mean(meanings, [c for c, _ in pairs], [v for _, v in pairs], "cotangent")
     outs = [c for c in cotangents[: count - residuals] if c is not None]
     cut = Jaxpr(back.jaxpr.constvars, given, outs, back.jaxpr.eqns)
     return Stage("transpose", "cotangents, last to first", dead_code_eliminated(cut), meanings,
                  upward=True)  # fmt: skip
 
 
+def _is_original(var: Any, meanings: Meanings) -> bool:
+    """Whether a variable stands for the tangent of a value of the original program."""
+    mark = ""
+    while var in meanings and mark != "tangent":
+        var, mark = meanings[var]
+    return mark == "tangent"
+
+
 def _run_tapped(jaxpr: Jaxpr, values: Sequence[Any], places: Sequence[Any]) -> list[Any]:
     starts = [*jaxpr.constvars, *jaxpr.invars]
     env = dict(zip(starts, values[: len(starts)], strict=True))
     taps = dict(zip(places, values[len(starts) :], strict=True))
-    from adlib.core.trace import state
-
     trace: Any = state.trace
     for eqn in jaxpr.eqns:
         trace.location = eqn.source
@@ -208,12 +215,6 @@ def _run_tapped(jaxpr: Jaxpr, values: Sequence[Any], places: Sequence[Any]) -> l
             env[var] = add_any(value, taps[var]) if var in taps else value
     trace.location = None
     return [a.array if isinstance(a, Literal) else env[a] for a in jaxpr.outvars]
-
-
-def _staged_with_sources(
-    jaxpr: Jaxpr, function: Callable[[Sequence[Any]], list[Any]], avals: Sequence[Any]
-) -> ClosedJaxpr:
-    return stage(lambda *values: function(values), avals)
 
 
 # ------------------------------------------------------------------------- the executor

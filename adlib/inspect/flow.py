@@ -291,7 +291,7 @@ def _is_scalar_step(step: Step) -> bool:
         len(step.eqn.outvars) == 1
         and step.rule is not None
         and not any(atom.aval.shape for atom in atoms)
-        and step.eqn.outvars[0].aval.dtype.kind != "c"
+        and not any(atom.aval.dtype.kind == "c" for atom in atoms)
     )
 
 

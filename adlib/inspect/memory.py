@@ -15,7 +15,7 @@ from adlib.inspect.rule_texts import step_label
 from adlib.inspect.summaries import to_json
 
 VERSION = 1
-_MOST_CUTS = 200
+_MOST_CUTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +346,10 @@ def _record(done: Execution) -> MemoryRecord:
         )
         for i in range(2 * count)
     ]
-    residuals = [_residual(done, ids, b) for b in buffers if b.needed]
+    names = variable_names(done.program.closed.jaxpr)
+    inputs = zip(done.program.closed.jaxpr.invars, done.program.input_names, strict=True)
+    names.update(inputs)
+    residuals = [_residual(done, ids, names, b) for b in buffers if b.needed]
     residuals.sort(key=lambda r: (not r.extra, -r.bytes))
     return MemoryRecord(
         steps=tuple(
@@ -362,15 +365,12 @@ def _record(done: Execution) -> MemoryRecord:
     )
 
 
-def _residual(done: Execution, ids: list[str], b: Buffer) -> ResidualRecord:
-    names = variable_names(done.program.closed.jaxpr)
+def _residual(done: Execution, ids: list[str], names: dict[Var, str], b: Buffer) -> ResidualRecord:
     source, code = ("", "") if b.made < 0 else _source(done.steps[b.made].eqn)
     if b.var is not None:
         name = names.get(b.var, "_")
     else:
         name = f"{ids[b.made]}′"
-    if b.made < 0 and b.var in done.program.closed.jaxpr.invars:
-        name = done.program.input_names[done.program.closed.jaxpr.invars.index(b.var)]
     return ResidualRecord(
         name=name,
         type=b.value.aval.str_short(),

@@ -298,12 +298,12 @@ class AutodiffMagics(Magics):
 
     # --- surroundings ---------------------------------------------------------------------
 
-    @_magic("%addevice", argument("name", nargs="?", metavar="cpu|gpu", help="the device to use"))
+    @_magic("%addevice", argument("name", nargs="?", metavar="DEVICE", help="cpu or gpu"))
     def addevice(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Show where adlib computes, or choose it; says what is missing for a GPU."""
         return device_report() if parsed.name is None else choose_device(parsed.name)
 
-    @_magic("%adlib", argument("name", nargs="?", metavar="magic", help="the magic to explain"))
+    @_magic("%adlib", argument("name", nargs="?", metavar="NAME", help="the magic to explain"))
     def adlib(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Show what magics there are, or one of them with examples and options."""
         if parsed.name is None:

@@ -60,7 +60,9 @@ def flow_rows(record: FlowRecord) -> list[Row]:
     steps = [_step_rows(step) for step in record.steps]
     if len(steps) > MOST_ROWS:
         half = MOST_ROWS // 2
-        gap = Row("", "gap", (_plain(f"… {len(steps) - 2 * half} more equations …"),) + (Cell(),) * 3)
+        gap = Row(
+            "", "gap", (_plain(f"… {len(steps) - 2 * half} more equations …"),) + (Cell(),) * 3
+        )
         rows += [row for group in steps[:half] for row in group]
         rows += [gap, *(row for group in steps[-half:] for row in group)]
     else:
@@ -275,5 +277,3 @@ def _line_width(line: Line) -> float:
 
 def _clip(text: str) -> str:
     return text if len(text) <= _MOST_LETTERS else text[: _MOST_LETTERS - 2] + "… "
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from adlib_widgets.flow_scene import flow_svg
 from adlib_widgets.static_view import StaticView, aligned
 
 _MOST_LINES = 400
+_MOST_ROWS = 300
 
 
 class FlowView(StaticView):
@@ -38,8 +39,8 @@ class FlowView(StaticView):
     def html(self) -> str:  # type: ignore[override]
         """The view as HTML that needs no scripts and no trust."""
         svg, width = self._picture
-        forward = html.table(["equation", "primal", "tangent", "line"], list(self._forward()))
-        reverse = html.table(["value", "cotangent", "from"], list(self._reverse()))
+        forward = _table(["equation", "primal", "tangent", "line"], list(self._forward()))
+        reverse = _table(["value", "cotangent", "from"], list(self._reverse()))
         return "".join(
             [
                 html.image(svg, self._summary(), width),
@@ -103,6 +104,13 @@ def _tangent_text(value: FlowValue) -> str:
     name = tangent_name(value.value.name)
     rule = f"{name} = {value.rule}" if value.rule else name
     return f"{rule}{_more(value.numbers, value.tangent)}{value.tangent.text()}"
+
+
+def _table(heads: Sequence[str], rows: list[tuple[str, ...]]) -> str:
+    """All rows, or the first ones and how many more there are; the record holds them all."""
+    more = len(rows) - _MOST_ROWS
+    note = html.preformatted(f"… {more} more rows; .record holds them all") if more > 0 else ""
+    return html.table(heads, rows[:_MOST_ROWS]) + note
 
 
 def show_flow(function: Callable[..., Any]) -> Callable[..., FlowView]:

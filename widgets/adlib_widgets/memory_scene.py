@@ -85,9 +85,7 @@ def _grid(canvas: Canvas, top: float, y: Callable[[float], float], width: float)
         size += unit
 
 
-def _areas(
-    canvas: Canvas, record: MemoryRecord, step: float, y: Callable[[float], float]
-) -> None:
+def _areas(canvas: Canvas, record: MemoryRecord, step: float, y: Callable[[float], float]) -> None:
     arguments = [record.argument_bytes for _ in record.moments]
     kept = [record.argument_bytes + m.residual_bytes for m in record.moments]
     total = [m.bytes for m in record.moments]
@@ -128,7 +126,9 @@ def _peak(canvas: Canvas, record: MemoryRecord, step: float, y: Callable[[float]
     text = f"peak {bytes_text(record.peak_bytes)}"
     left = place > len(record.moments) * 0.6
     canvas.rect(x - 3, top - 3, 6, 6, theme.INK, radius=3)
-    canvas.text(x - 8 if left else x + 8, top - 5, text, bold=True, anchor="end" if left else "start")
+    canvas.text(
+        x - 8 if left else x + 8, top - 5, text, bold=True, anchor="end" if left else "start"
+    )
 
 
 def _bars(canvas: Canvas, record: MemoryRecord, top: float) -> float:

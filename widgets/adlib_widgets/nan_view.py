@@ -85,8 +85,7 @@ class NanView(StaticView):
         """The findings as HTML that needs no scripts and no trust."""
         color = _BAD if self._findings() else _GOOD
         parts = [
-            f'<p style="margin:4px 0;font-weight:600;color:{color}">'
-            f"{escaped(self._headline())}</p>"
+            f'<p style="margin:4px 0;font-weight:600;color:{color}">{escaped(self._headline())}</p>'
         ]
         parts += [_card(title, bad) for title, bad in self._findings()]
         if self._findings() and self.record.not_differentiated:

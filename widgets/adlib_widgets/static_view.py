@@ -67,7 +67,8 @@ def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
         return []
     widths = [max(_columns(cell) for cell in column) for column in zip(*table, strict=True)]
     return [
-        "  " + "  ".join(c + " " * (w - _columns(c)) for c, w in zip(row, widths, strict=True)).rstrip()
+        "  "
+        + "  ".join(c + " " * (w - _columns(c)) for c, w in zip(row, widths, strict=True)).rstrip()
         for row in table
     ]
 

@@ -8,7 +8,8 @@ import pytest
 import adlib
 import adlib.numpy as jnp
 from adlib_kernel.actions.expressions import Call
-from adlib_kernel.actions.timing import Timing, TimingResult, TimingRow, measure, time_call
+from adlib_kernel.actions.timing import measure, time_call
+from adlib_kernel.actions.timing_result import Timing
 
 
 def ticking(step: float = 1.0):
@@ -35,7 +36,7 @@ def test_the_number_of_calls_fits_the_speed():
 
 def test_rows_for_a_scalar_function():
     result = time_call(call_of(lambda x: jnp.sin(x), 1.0), number=1, repeat=1, clock=ticking())
-    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad"]
+    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad", "hessian"]
     assert result.notes == ()
     assert all(row.eager is not None and row.jitted is not None for row in result.rows)
 
@@ -53,7 +54,7 @@ def test_integers_are_not_differentiated():
 
     args = (np.ones(3), 2, np.array([0, 2]))
     result = time_call(call_of(f, *args), number=1, repeat=1, clock=ticking())
-    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad"]
+    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad", "hessian"]
     only = time_call(call_of(lambda n: n + 1, np.array([1])), number=1, repeat=1, clock=ticking())
     assert [row.name for row in only.rows] == ["f"]
     assert only.notes == ("No argument is a float, so there is nothing to differentiate.",)
@@ -65,7 +66,7 @@ def test_keywords_and_pytrees_are_differentiated():
 
     call = call_of(f, {"w": np.ones(3)}, scale=2.0)
     result = time_call(call, number=1, repeat=1, clock=ticking())
-    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad"]
+    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad", "hessian"]
 
 
 def test_what_jit_cannot_take_is_timed_eagerly_with_a_note():
@@ -86,28 +87,6 @@ def test_errors_of_the_function_come_through():
         time_call(call_of(broken, 1.0), number=1, repeat=1)
 
 
-def test_multiples_and_the_table():
-    def timing(seconds):
-        return Timing(10 * seconds, (seconds,) * 3, 1)
-
-    rows = (
-        TimingRow("f", timing(2e-6), timing(1e-6)),
-        TimingRow("grad", timing(9e-6), timing(2.5e-6)),
-    )
-    result = TimingResult("f(x)", rows)
-    assert result.multiple("grad") == pytest.approx(4.5)
-    assert result.multiple("grad", jitted=True) == pytest.approx(2.5)
-    assert repr(result) == (
-        "f(x): seconds per call, median of 3 repeats\n"
-        "        eager                     jitted\n"
-        "        first     then             first     then\n"
-        "f     20.0 µs  2.00 µs  1.0 × f  10.0 µs  1.00 µs  1.0 × f\n"
-        "grad  90.0 µs  9.00 µs  4.5 × f  25.0 µs  2.50 µs  2.5 × f"
-    )
-    with pytest.raises(KeyError, match="no row 'vjp'; there are f, grad"):
-        result["vjp"]
-
-
 def test_the_call_is_escaped_in_html():
     result = time_call(
         Call("f('<script>')", lambda s: jnp.sin(1.0), ("<script>",), {}),
@@ -122,3 +101,68 @@ def test_times_cover_the_wait_for_the_result(monkeypatch):
     monkeypatch.setattr(adlib, "block_until_ready", lambda x: waited.append(x) or real(x))
     measure(lambda: 1.0, number=2, repeat=2, clock=ticking())
     assert len(waited) == 5
+
+
+def clock_of(durations):
+    """A clock by which the timed stretches take these times, one after the other."""
+    now, readings = 0.0, []
+    for seconds in durations:
+        readings += [now, now + seconds]
+        now += seconds
+    return iter(readings).__next__
+
+
+def test_repeats_go_on_until_they_are_stable():
+    # the first call; three slow repeats among fast ones, until the middle half is narrow
+    timing = measure(
+        lambda: 1.0, number=1, clock=clock_of([9.0, 0.02, 0.03, 0.02, 0.01, 0.01, *[0.01] * 8])
+    )
+    assert timing.first == 9.0
+    assert 5 < len(timing.repeats) <= 13 and timing.spread <= 0.05
+
+
+def test_repeats_end_where_time_does():
+    timing = measure(lambda: 1.0, number=1, clock=clock_of([1.0, *[0.02, 0.04] * 50]))
+    assert 5 < len(timing.repeats) < 25 and timing.spread > 0.05
+
+
+def test_what_never_settles_is_named():
+    # of f both the eager and the jitted series, each a first call and then repeats for 0.5 s
+    clock = clock_of([0.01, 0.02, 0.06, 0.02, 0.06] * 20)
+    result = time_call(call_of(lambda n: n + 1, np.array([1])), number=1, clock=clock)
+    assert result.notes[-1].startswith("Still varying at the end: f eager by ")
+    assert result.notes[-1].endswith("%. Is the machine busy?")
+
+
+def test_tracing_is_timed_by_itself():
+    result = time_call(call_of(jnp.sin, 1.0), number=1, repeat=1, clock=ticking())
+    assert result["grad"].jitted.trace == 1.0 and result["grad"].eager.trace is None
+
+
+def test_large_hessians_are_left_out():
+    call = call_of(lambda x: x.sum(), np.ones(257))
+    result = time_call(call, number=1, repeat=1, clock=ticking())
+    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad"]
+    assert result.notes == ("The Hessian of 257 floats has 66049 entries; it is left out.",)
+
+
+def test_an_interrupt_keeps_what_is_done():
+    calls = itertools.count()
+
+    def f(x):
+        if next(calls) == 8:
+            raise KeyboardInterrupt
+        return x * 2.0
+
+    result = time_call(call_of(f, 1.0), number=1, repeat=1, clock=ticking())
+    assert [row.name for row in result.rows] == ["f", "jvp"]
+    assert result["jvp"].eager is not None and result["jvp"].jitted is None
+    assert result.notes == ("Interrupted while jvp was timed; what was done by then is above.",)
+
+
+def test_an_interrupt_before_anything_is_done_is_an_interrupt():
+    def f(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        time_call(call_of(f, 1.0), number=1, repeat=1, clock=ticking())

@@ -1,0 +1,131 @@
+"""``show_derivation``: a program and its derivative's programs, aligned."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from adlib.inspect import DerivationRecord, LineRecord, derivation_record
+from adlib_widgets import html
+from adlib_widgets.derivation_scene import derivation_scene
+from adlib_widgets.scene import Scene
+from adlib_widgets.svg import scene_svg
+
+
+class DerivationView:
+    """The programs from a function to its derivative, side by side.
+
+    Displays itself in notebooks; the same record gives the same bytes everywhere.
+
+    Attributes:
+      record: the ``DerivationRecord`` from which everything is drawn.
+    """
+
+    def __init__(self, record: DerivationRecord) -> None:
+        self.record = record
+
+    @cached_property
+    def _scene(self) -> Scene:
+        return derivation_scene(self.record)
+
+    @cached_property
+    def svg(self) -> str:
+        """The programs as the text of an SVG file."""
+        return scene_svg(
+            self._scene, title=f"derivation: {self.record.kind}", description=str(self)
+        )
+
+    @cached_property
+    def html(self) -> str:
+        """The view as HTML that needs no scripts and no trust."""
+        picture = html.image(self.svg, describe(self.record), self._scene.width)
+        heads = ["program", "step", "equation", "type", "comes from", "line", "role"]
+        rows = [
+            [program.title, str(line.step), line.text, line.type, *self._origin(line), line.role]
+            for program in self.record.programs
+            for line in program.lines
+        ]
+        return picture + html.details(html.counted(len(rows), "equation"), html.table(heads, rows))
+
+    def _origin(self, line: LineRecord) -> tuple[str, str]:
+        if line.origin < 0:
+            return "", ""
+        found = self.record.origins[line.origin]
+        return found.id, found.source
+
+    def __repr__(self) -> str:
+        lines = [describe(self.record)]
+        widest = max(
+            (_columns(line.text) for p in self.record.programs for line in p.lines), default=0
+        )
+        for program in self.record.programs:
+            ends = f"({', '.join(program.inputs)}) → ({', '.join(program.outputs)})"
+            lines += ["", f"{program.title} {ends}   {program.note}"]
+            for line in program.lines:
+                space = " " * (widest - _columns(line.text))
+                lines.append(f"  {line.text}{space}   ← {self._origin(line)[0] or '–'}")
+        return "\n".join(lines)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        bundle = {"text/plain": repr(self), "text/html": self.html}
+        if include:
+            bundle = {kind: text for kind, text in bundle.items() if kind in include}
+        return {kind: text for kind, text in bundle.items() if kind not in (exclude or ())}
+
+
+def show_derivation(
+    function: Callable[..., Any], kind: str = "grad", *, argnums: int | Sequence[int] = 0
+) -> Callable[..., DerivationView]:
+    """A function that derives ``function`` at its arguments and shows every program on the way.
+
+    Each equation stands in the band of the equation of the original program that it comes
+    from. ``ȧ`` is the tangent of ``a``, ``ā`` its cotangent.
+
+    Args:
+      function: any function that adlib can trace.
+      kind: ``"jvp"``: the program and its pushforward; ``"linearize"``: also the known and
+        the unknown (linear) part of that; ``"grad"``: also the transpose of the linear part;
+        ``"vmap"``: the program mapped over the first axis of all arguments; ``"jit"``: the
+        straight-line function that runs.
+      argnums: the positional arguments to differentiate with respect to.
+
+    Returns:
+      A function of the same arguments that returns a ``DerivationView``. What ``function``
+      raises comes through unchanged.
+
+    >>> import adlib.numpy as jnp
+    >>> show_derivation(lambda x: jnp.sin(x) * 2.0, "jvp")(1.0)
+    jvp of a program with 2 equations: f 2, jvp 5.
+    <BLANKLINE>
+    f (a) → (c)   the program
+      b = sin a    ← sin_0
+      c = b · 2    ← mul_0
+    <BLANKLINE>
+    jvp (a, ȧ) → (c, ċ)   values and tangents, side by side
+      b = sin a    ← sin_0
+      t1 = cos a   ← sin_0
+      ḃ = ȧ · t1   ← sin_0
+      c = b · 2    ← mul_0
+      ċ = ḃ · 2    ← mul_0
+    """
+
+    def shown(*args: Any, **kwargs: Any) -> DerivationView:
+        __tracebackhide__ = True
+        return DerivationView(derivation_record(function, kind, args, kwargs, argnums=argnums))
+
+    return shown
+
+
+def describe(record: DerivationRecord) -> str:
+    """The derivation in one sentence, for readers who do not see it."""
+    sizes = ", ".join(f"{program.title} {len(program.lines)}" for program in record.programs)
+    return (
+        f"{record.kind} of a program with {html.counted(len(record.origins), 'equation')}: {sizes}."
+    )
+
+
+def _columns(text: str) -> int:
+    """Letters of a text as they stand on a terminal: marks above letters take no room."""
+    return sum(not unicodedata.combining(letter) for letter in text)
