@@ -16,7 +16,7 @@ PyTreeDef = optree.PyTreeSpec
 
 
 def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], PyTreeDef]:
-    """Leaves in order, and the structure; dictionaries are taken by sorted key, as they come out."""
+    """Leaves in order, and the structure; dictionaries go in and come out by sorted key."""
     leaves, treedef = optree.tree_flatten(tree, is_leaf, namespace=NAMESPACE)
     return leaves, _in_sorted_order(treedef)
 

@@ -17,32 +17,15 @@ from adlib.control.calls import (
     normalize_argnums,
     positional,
     split_arguments,
-    staged,
 )
-from adlib.control.jit import hoist_tracers
+from adlib.control.custom_call import PythonCall, define_custom_call
 from adlib.core.array import as_value
 from adlib.core.avals import ShapedArray, Zero, same_type
-from adlib.core.jaxpr import ClosedJaxpr
-from adlib.core.primitive import define_primitive
-from adlib.core.program import program, run
-from adlib.core.trace import using
 from adlib.interpreters.batch import at_front, batch_flat
-from adlib.interpreters.linearize import Tape
-from adlib.interpreters.stage import StageTrace
 from adlib.ops.constructors import add_tangents
 from adlib.ops.reshaping import instantiate
 
 # ------------------------------------------------------------------ primitive
-
-
-def _shape(*avals: ShapedArray, call_jaxpr: ClosedJaxpr, **_: Any) -> list[ShapedArray]:
-    return call_jaxpr.out_avals
-
-
-def _evaluate(*args: Any, call_jaxpr: Any, **_: Any) -> list[Any]:
-    if isinstance(call_jaxpr, ClosedJaxpr):
-        return list(run(call_jaxpr, args))
-    return call(call_jaxpr, *args)
 
 
 def _jvp(
@@ -102,31 +85,7 @@ def _batch(
     return outs, [0] * len(outs)
 
 
-def _stage(trace: StageTrace, args: Sequence[Any], **params: Any) -> list[Any]:
-    count = params["num_consts"]
-    closed = staged(params["call_jaxpr"], [a.aval for a in args])
-    closed, hoisted = hoist_tracers(closed)
-    params = {**params, "call_jaxpr": closed, "num_consts": count + len(hoisted)}
-    return trace.emit(custom_jvp_call_p, [*hoisted, *args], params)
-
-
-def _inline_unknown(tape: Tape, args: Sequence[Any], *, call_jaxpr: Any, **_: Any) -> list[Any]:
-    with using(tape):
-        return call(call_jaxpr, *args)
-
-
-custom_jvp_call_p = define_primitive(
-    "custom_jvp_call",
-    shape=_shape,
-    kernel=lambda xp, call_jaxpr, **_: program(call_jaxpr, xp),
-    jvp=_jvp,
-    batch=_batch,
-    stage=_stage,
-    partial_eval=_inline_unknown,
-    python_impl=_evaluate,
-    multiple_results=True,
-    first_order=False,
-)
+custom_jvp_call_p = define_custom_call("custom_jvp_call", jvp=_jvp, batch=_batch)
 
 
 # ------------------------------------------------------------------ decorator
@@ -207,7 +166,7 @@ class custom_jvp:
             return self.fun(*merge_arguments(dynamic, fixed, self.nondiff_argnums))
 
         functools.update_wrapper(fun, self.fun)
-        flat = _PythonCall(fun, in_tree, original)
+        flat = PythonCall(fun, in_tree, original)
         rule = _Rule(self.jvp, fixed, in_tree, self.fun, flat, self.symbolic_zeros)
         values = [as_value(x, name_of(self.fun)) for x in leaves]
         flat.values = values
@@ -226,29 +185,6 @@ class custom_jvp:
 
 def _add(x: Any, y: Any) -> Any:
     return add_tangents(x, y)
-
-
-class _PythonCall(FlatFunction):
-    """Calls with the very arguments the user passed where nothing transforms them.
-
-    Undecorated, ``f(2.0)`` computes with a Python float and may return one; so it does here.
-    """
-
-    def __init__(self, function: Any, in_tree: Any, original: list[Any]) -> None:
-        super().__init__(function, in_tree, name_of(function))
-        self.original = original
-        self.values: list[Any] = []
-        self.raw: tuple[Any] | None = None
-
-    def __call__(self, *flat: Any) -> list[Any]:
-        untouched = len(flat) == len(self.values) and all(
-            a is b for a, b in zip(flat, self.values, strict=True)
-        )
-        given = self.original if untouched else flat
-        out = self.function(*tree.unflatten(self.in_tree, given))
-        self.raw = (out,) if untouched else None
-        leaves, self.out_tree = flatten_values(out, self.what)
-        return leaves
 
 
 class _Rule:

@@ -17,20 +17,13 @@ from adlib.control.calls import (
     normalize_argnums,
     positional,
     split_arguments,
-    staged,
 )
-from adlib.control.custom_jvp import _PythonCall
-from adlib.control.jit import hoist_tracers
+from adlib.control.custom_call import PythonCall, define_custom_call
 from adlib.core import dtypes
 from adlib.core.array import as_value
 from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero, same_type
-from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import Absent, define_primitive
-from adlib.core.program import program, run
-from adlib.core.trace import using
 from adlib.interpreters.batch import at_front, batch_flat
-from adlib.interpreters.linearize import Tape
-from adlib.interpreters.stage import StageTrace
 from adlib.ops.reshaping import instantiate, moveaxis, reduce_sum
 
 _FORWARD_MODE = "can't apply forward-mode autodiff (jvp) to a custom_vjp function."
@@ -113,12 +106,6 @@ custom_lin_p = define_primitive(
 # ------------------------------------------------------------- the call itself
 
 
-def _evaluate(*args: Any, call_jaxpr: Any, **_: Any) -> list[Any]:
-    if isinstance(call_jaxpr, ClosedJaxpr):
-        return list(run(call_jaxpr, args))
-    return call(call_jaxpr, *args)
-
-
 def _jvp(
     primals: Sequence[Any],
     tangents: Sequence[Any],
@@ -188,32 +175,7 @@ def _batch(
     return outs, [0] * len(outs)
 
 
-def _stage(trace: StageTrace, args: Sequence[Any], **params: Any) -> list[Any]:
-    closed = staged(params["call_jaxpr"], [a.aval for a in args])
-    closed, hoisted = hoist_tracers(closed)
-    count = params["num_consts"] + len(hoisted)
-    return trace.emit(
-        custom_vjp_call_p, [*hoisted, *args], {**params, "call_jaxpr": closed, "num_consts": count}
-    )
-
-
-def _inline_unknown(tape: Tape, args: Sequence[Any], *, call_jaxpr: Any, **_: Any) -> list[Any]:
-    with using(tape):
-        return call(call_jaxpr, *args)
-
-
-custom_vjp_call_p = define_primitive(
-    "custom_vjp_call",
-    shape=lambda *avals, call_jaxpr, **_: call_jaxpr.out_avals,
-    kernel=lambda xp, call_jaxpr, **_: program(call_jaxpr, xp),
-    jvp=_jvp,
-    batch=_batch,
-    stage=_stage,
-    partial_eval=_inline_unknown,
-    python_impl=_evaluate,
-    multiple_results=True,
-    first_order=False,
-)
+custom_vjp_call_p = define_custom_call("custom_vjp_call", jvp=_jvp, batch=_batch)
 
 
 # ------------------------------------------------------------------ decorator
@@ -284,7 +246,7 @@ class custom_vjp:
             return self.fun(*merge_arguments(dynamic, fixed, self.nondiff_argnums))
 
         functools.update_wrapper(fun, self.fun)
-        flat = _PythonCall(fun, in_tree, list(leaves))
+        flat = PythonCall(fun, in_tree, list(leaves))
         passes = _Passes(self, fixed, in_tree, flat)
         flat.values = values = [as_value(x, name) for x in leaves]
         outs = custom_vjp_call_p.bind(

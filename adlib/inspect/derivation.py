@@ -193,7 +193,10 @@ class _Writer:
             return self.name(atom, stage.meanings)
 
         jaxpr = stage.jaxpr
-        inputs = tuple(text(var) for var in jaxpr.invars)
+        typed = stage.title == "vmap"  # where the types are what changes
+        inputs = tuple(
+            f"{text(var)}:{var.aval.str_short()}" if typed else text(var) for var in jaxpr.invars
+        )
         for i, var in enumerate(jaxpr.constvars):
             self.names.setdefault(var, f"const{i}")
         lines = []

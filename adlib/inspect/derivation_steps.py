@@ -155,7 +155,7 @@ def _split(
     linear.invars = [*[var for var, _ in kept], *right.invars[split.residuals :]]
     shown = list(dict.fromkeys([*stands[:count], *[value for _, value in kept]]))
     primal = dead_code_eliminated(Jaxpr(left.constvars, left.invars, shown, left.eqns))
-    known = Stage("known", "runs now; keeps what comes next", primal, names)
+    known = Stage("known", "runs now, keeps residuals", primal, names)
     unknown = Stage("unknown", "linear in the tangents", linear, names, kind="tangent")
     return known, unknown, len(kept)
 

@@ -71,6 +71,12 @@ def derivative_cause(eqn: Eqn, at: Sequence[Any], seed: Any, port: int | None) -
 
 def _general(eqn: Eqn, at: Sequence[Any]) -> Cause:
     name = eqn.primitive.name
+    if name in ("reduce_sum", "cumsum", "dot_general", "reduce_prod", "convert_element_type"):
+        dtype = eqn.outvars[0].aval.dtype.name
+        return Cause(
+            f"{name} overflows {dtype}, or meets infinities.",
+            "Scale the numbers before, use a wider dtype, or work with logarithms.",
+        )
     shown = ", ".join(number_text(x) for x in at if x is not None)
     given = f" of {shown}" if shown else ""
     return Cause(
@@ -211,12 +217,6 @@ def _unit(at: Sequence[Any], eqn: Eqn) -> Cause | None:
                  "Clip the argument (rounding often carries it a little outside).",
                  f"jnp.{name}(jnp.clip(x, -1 + 1e-6, 1 - 1e-6))" if name != "acosh" else
                  "jnp.acosh(jnp.maximum(x, 1.0))")  # fmt: skip
-
-
-def _reduce(at: Sequence[Any], eqn: Eqn) -> Cause | None:
-    name = eqn.primitive.name.removeprefix("reduce_")
-    return Cause(f"The {name} overflows {eqn.outvars[0].aval.dtype.name}, or adds infinities.",
-                 "Scale the numbers before they are added up, or work with logarithms.")  # fmt: skip
 
 
 _PRIMAL: dict[str, Callable[[Sequence[Any], Eqn], Cause | None]] = {

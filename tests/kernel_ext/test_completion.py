@@ -21,6 +21,9 @@ def completions(ipython, text: str) -> set[str]:
         ("%jaxpr --", {"%jaxpr --graph", "%jaxpr --text", "%jaxpr --depth", "%jaxpr --output",
                        "%jaxpr --help"}),
         ("%%grad x --c", {"%%grad x --check"}),
+        ("%grad --h", {"%grad --hessian", "%grad --help"}),
+        ("%addevice ", {"%addevice cpu", "%addevice gpu"}),
+        ("%adlib jv", {"%adlib jvp"}),
     ],
 )  # fmt: skip
 def test_options_are_completed(ipython, text, found):
@@ -29,3 +32,12 @@ def test_options_are_completed(ipython, text, found):
 
 def test_other_lines_are_left_alone(ipython):
     assert not completions(ipython, "%timeit --n") & {"%timeit --number"}
+
+
+def test_names_of_variables_and_exercises_are_completed(ipython):
+    ipython.run("import numpy as np\nfrom adlib_kernel import exercise")
+    ipython.run("alpha, album, _alone = 1.0, np.ones(2), 2.0\ndef almost(x): pass")
+    assert completions(ipython, "%%grad al") == {"%%grad alpha", "%%grad album"}
+    assert "%%vjp alpha album" in completions(ipython, "%%vjp alpha al")
+    ipython.run("exercise('slope_of_sine', 1.0)")
+    assert "%%check slope_of_sine" in completions(ipython, "%%check slo")

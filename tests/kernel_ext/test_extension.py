@@ -1,15 +1,23 @@
 """Loading and unloading."""
 
+from adlib_kernel.catalogue import CATALOGUE
+
 
 def test_loading_brings_the_magics_and_unloading_takes_them_away(ipython):
     manager = ipython.shell.magics_manager
-    assert "grad" in manager.magics["cell"]
-    assert {"jaxpr", "adtime"} <= set(manager.magics["line"])
+    forms = [form for entry in CATALOGUE for form in entry.forms]
+
+    def loaded():
+        kinds = {"%": manager.magics["line"], "%%": manager.magics["cell"]}
+        return [
+            kind + name for kind, magics in kinds.items() for name in magics if kind + name in forms
+        ]
+
+    assert sorted(loaded()) == sorted(forms)
     ipython.run("%unload_ext adlib_kernel")
-    assert "grad" not in manager.magics["cell"]
-    assert not {"jaxpr", "adtime"} & set(manager.magics["line"])
+    assert loaded() == []
     ipython.run("%load_ext adlib_kernel")
-    assert "grad" in manager.magics["cell"]
+    assert sorted(loaded()) == sorted(forms)
 
 
 def test_loading_twice_leaves_one_matcher(ipython):

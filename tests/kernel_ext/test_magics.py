@@ -3,6 +3,8 @@
 import pytest
 
 import adlib
+from adlib_kernel.actions import exercises
+from adlib_kernel.catalogue import CATALOGUE
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def test_mistakes_in_jaxpr_are_explained_without_a_traceback(shell, line, messag
 
 def test_adtime_times_everything_eager_and_jitted(shell):
     result = shell.run("%adtime -n 2 -r 2 f(x, 2.0)")
-    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad"]
+    assert [row.name for row in result.rows] == ["f", "jvp", "vjp", "grad", "hessian"]
     for row in result.rows:
         for timing in (row.eager, row.jitted):
             assert timing.first > 0 and len(timing.repeats) == 2 and timing.number == 2
@@ -189,14 +191,192 @@ def test_mistakes_in_adtime_are_explained_without_a_traceback(shell, line, messa
     assert "Traceback" not in shown
 
 
+# --- the line form of %grad, %jvp and %vjp -----------------------------------------------
+
+
+def test_grad_of_a_call_is_with_respect_to_all_floats(shell):
+    result = shell.run("%grad --check --hessian f(x, 2.0)")
+    assert repr(result).splitlines()[:3] == [
+        "value     1.68294   f32[]",
+        "d/dx      1.0806    f32[]  agrees with finite differences",
+        "d/dy      0.841471  f32[]  agrees with finite differences",
+    ]
+    assert "d²/dx dy  0.540302" in repr(result)
+    shell.run("%grad --graph -o g f(x, 2.0)")
+    assert "<img" in shell.names["g"]._repr_mimebundle_()["text/html"]
+
+
+def test_cells_take_all_options_of_grad(shell):
+    result = shell.run("%%grad --hessian --graph x\nx ** 3")
+    assert "d²/dx dx  6.0" in repr(result) and "let" in repr(result)
+
+
+def test_jvp_is_the_jacobian_times_a_vector(shell):
+    assert repr(shell.run("%jvp f(x, y) @ (2.0, y)")).splitlines()[-1] == (
+        "tangent  [1.92208, 3.84415]   f32[2]"
+    )
+    assert "along x  1.0" in repr(shell.run("%jvp jnp.sin(x)"))
+    shell.run("%%jvp -o p x=2.0 y\nf(x, y)")
+    assert shell.names["p"].tangents["x"] == 2.0
+    assert shell.names["p"].tangent.shape == (2,)
+
+
+def test_vjp_is_a_vector_times_the_jacobian(shell):
+    result = shell.run("%vjp [1.0, 0.0] @ f(x, y)")
+    assert float(result["x"]) == pytest.approx(0.5403023)
+    result = shell.run("%%vjp --cotangent y x\nf(x, y)")
+    assert float(result["x"]) == pytest.approx(0.5403023 * 5)
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("%grad", "%grad wants a call, such as %grad f(x, y); nothing was given."),
+        ("%grad f(1, 2)", "no argument is a float or an array of floats"),
+        ("%grad --hesian f(x, 1.0)", "no option --hesian. Did you mean --hessian?"),
+        ("%jvp", "%jvp wants a call or a product with one, such as %jvp f(x) @ v; nothing was"),
+        ("%jvp x", "such as %jvp f(x) @ v; this is a name: x. Give it arguments: %jvp x(…)."),
+        ("%jvp f(x, y) @ 2.0", "one tangent for each of x, y, in a tuple; 1 came for 2."),
+        ("%jvp jnp.sin(y) @ [1.0]", "the tangent of x has to have the shape (2,)"),
+        ("%%jvp x=\nx", "value"),
+        ("%%jvp x=2+\nx", "%%jvp wants an expression; this is not one expression: 2+"),
+        ("%%jvp z=1.0\nx", "there is no variable z."),
+        ("%vjp f(x, y) @ y", "such as %vjp w @ f(x); this is a name: y."),
+        ("%vjp 2.0 @ f(x, y)", "%vjp: the cotangent has to have the shape (2,); this one has ()."),
+        ("%%vjp --cotanget y x\nx", "no option --cotanget. Did you mean --cotangent?"),
+        ("%%vjp\nx", "%%vjp wants the names of the variables"),
+    ],
+)
+def test_mistakes_in_derivatives_are_explained_without_a_traceback(shell, cell, message):
+    if message == "value":
+        assert shell.run(cell).tangent == 1.0  # nothing behind the sign stands for ones
+        return
+    kind, shown = shell.error(cell)
+    assert kind == "UsageError" and message in shown
+    assert "Traceback" not in shown
+
+
+# --- cells of %jaxpr and %adtime, %checkgrads, %addevice, %adlib --------------------------
+
+
+def test_jaxpr_of_a_cell_names_its_inputs(shell):
+    view = shell.run("%%jaxpr --text x y\nz = f(x, y)\nz * x")
+    assert [node.label for node in view.record.of_kind("input")] == ["x", "y"]
+    number = shell.shell.execution_count - 1
+    assert view.record.of_kind("equation")[-1].source == f"In[{number}]:3"
+
+
+def test_adtime_of_a_cell(shell):
+    result = shell.run("%%adtime -n 1 -r 1 x\nz = f(x, 2.0)\nz * x")
+    assert result.call == "z * x" and [row.name for row in result.rows][-1] == "hessian"
+
+
+def test_checkgrads(shell):
+    assert shell.run("%checkgrads f(x, y)").passed
+    result = shell.run("%%checkgrads --order 1 --modes rev x\njnp.tanh(x) * x")
+    assert repr(result) == "order 1  reverse  agrees with finite differences"
+
+
+def test_addevice_shows_and_chooses(shell):
+    assert repr(shell.run("%addevice")).startswith("adlib computes on cpu.")
+    assert shell.run("%addevice cpu").current == "cpu"
+    adlib.config.update("jax_default_device", None)
+
+
+def test_adlib_lists_the_magics(shell):
+    text = repr(shell.run("%adlib"))
+    assert all(form in text for entry in CATALOGUE for form in entry.forms)
+    text = repr(shell.run("%adlib %%grad"))
+    assert "    %%grad --check --hessian x y\n    r = x * y" in text and "--graph" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("%checkgrads --order 0 f(x, y)", "%checkgrads: --order has to be at least 1; it is 0."),
+        ("%checkgrads --ordr 1 f(x, y)", "no option --ordr. Did you mean --order?"),
+        ("%addevice tpu", "%addevice takes cpu or gpu; 'tpu' is neither."),
+        ("%adlib jpv", "%adlib: there is no magic jpv. Did you mean vjp?"),
+        ("%adlib zzz", "%adlib: there is no magic zzz. There are grad, jvp, vjp, jaxpr"),
+    ],
+)
+def test_mistakes_in_the_others_are_explained_without_a_traceback(shell, line, message):
+    kind, shown = shell.error(line)
+    assert kind == "UsageError" and message in shown
+    assert "Traceback" not in shown
+
+
+# --- %check -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(shell):
+    shell.run("from adlib_kernel import exercise")
+    shell.run("exercise('slope', lambda x: 2 * x, points=[1., 2., 3.], hints=['A line.'])")
+    yield shell
+    exercises._exercises.pop("slope")
+
+
+def test_check_takes_an_expression_or_a_cell(asked):
+    assert asked.run("%check slope lambda t: t + t")
+    assert asked.run("%%check slope\ndef mine(x):\n    return 2 * x")
+    assert asked.run("%%check slope\nmine = lambda x: x * 2")
+    assert asked.run("%%check slope -o verdict\nfactor = 2\nlambda x: factor * x")
+    assert asked.names["verdict"].passed and asked.names["factor"] == 2
+    assert asked.names["mine"](3) == 6
+    assert repr(asked.run("%check slope lambda x: x / 2")) == (
+        "slope: not yet. It is too small by the factor 4.0. For a hint: %check --hint slope"
+    )
+
+
+def test_hints_through_the_magic(asked):
+    assert repr(asked.run("%check --hint slope")) == "Hint 1 of 1: A line."
+    assert repr(asked.run("%%check --hint slope\n...")) == "Hint 1 of 1: A line."
+
+
+def test_errors_in_a_checked_cell_name_its_line(asked):
+    kind, shown = asked.error("%%check slope\nx = 1\nx + undefined_name")
+    assert kind == "NameError" and "line 3" in shown
+    number = asked.shell.execution_count
+    verdict = asked.run("%%check slope\ndef mine(x):\n    return x / 0")
+    assert f"It raises ZeroDivisionError: float division by zero (In[{number}]:3)" in (
+        verdict.message
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("%check", "%check wants the name of an exercise and the answer, such as"),
+        ("%check slope", "such as %check slope my_slope; the answer is missing."),
+        ("%check slpoe 3", "there is no exercise slpoe. Did you mean slope?"),
+        ("%check slope 3 +", "%check wants an expression; this is not one expression: 3 +"),
+        ("%%check slope\nimport os", "%%check wants a cell whose last line is the answer"),
+        ("%%check slope\n# nothing", "this cell is empty."),
+        ("%%check --hnit slope\n1", "no option --hnit. Did you mean --hint?"),
+    ],
+)
+def test_mistakes_in_check_are_explained_without_a_traceback(asked, cell, message):
+    kind, shown = asked.error(cell)
+    assert kind == "UsageError" and message in shown
+    assert "Traceback" not in shown
+
+
 # --- all of them --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("line", ["%%grad -h\nx", "%jaxpr -h", "%adtime --help"])
+HELP = [
+    f"{form} -h" + ("\nx" if form.startswith("%%") else "")
+    for entry in CATALOGUE
+    for form in entry.forms
+]
+
+
+@pytest.mark.parametrize("line", [*HELP, "%adtime --help"])
 def test_help_prints_the_options_and_does_nothing(shell, line):
     assert shell.run(line) is None
     assert "-o NAME, --output NAME" in shell.printed
-    assert line.split()[0] in shell.printed.splitlines()[0]
+    assert shell.printed.splitlines()[0].split()[0] == line.split()[0]
 
 
 def test_question_mark_shows_the_options(shell):

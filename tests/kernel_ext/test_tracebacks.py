@@ -32,7 +32,7 @@ def test_only_the_users_lines_are_shown(shell, cell):
     kind, shown = shell.error(cell)
     assert kind == "TracerBoolConversionError"
     assert len(frames(shown)) == 2 and all(frame.startswith("Cell") for frame in frames(shown))
-    assert "----> 4     return y if y > 0 else -y" in shown
+    assert "----> 3     return y if y > 0 else -y" in shown
     assert re.search(
         r"^\[adlib's own \d+ frames folded away; to see them: "
         r'adlib.config.update\("jax_traceback_filtering", "off"\)\]$',

@@ -8,9 +8,10 @@ so that its numbers grow upwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adlib.inspect import DerivationRecord, LineRecord, ProgramRecord
+from adlib.inspect.texts import shorten
 from adlib_widgets import theme
 from adlib_widgets.jacobian_scene import GROUPS
 from adlib_widgets.scene import Rect, Scene, Shape, Text
@@ -43,7 +44,10 @@ class _Column:
 
 def derivation_scene(record: DerivationRecord) -> Scene:
     """Place the programs of a derivation side by side."""
-    columns = [_column(program) for program in record.programs]
+    first, *rest = record.programs
+    pairs = zip(first.inputs, record.arguments, strict=False)
+    named = replace(first, inputs=tuple(f"{var} = {name}" for var, name in pairs))
+    columns = [_column(program) for program in (named, *rest)]
     bands = list(range(len(record.origins)))
     if any(-1 in column.bands for column in columns):
         bands.append(-1)
@@ -53,8 +57,8 @@ def derivation_scene(record: DerivationRecord) -> Scene:
         bands = [*bands[:half], *bands[-half:]]
     label_width = 14 + max(
         [60.0]
-        + [text_width(o.id, _SIZE) for o in record.origins]
-        + [text_width(o.source, _SMALL) for o in record.origins]
+        + [text_width(shorten(o.id, 30), _SIZE) for o in record.origins]
+        + [text_width(shorten(o.source, 36), _SMALL) for o in record.origins]
     )
     shapes: list[Shape] = []
     lefts, x = [], label_width + _GAP
@@ -112,7 +116,7 @@ def _note(program: ProgramRecord) -> str:
 
 def _ends(word: str, names: Sequence[str], most: int = 8) -> str:
     more = " …" if len(names) > most else ""
-    return f"{word}: {', '.join(names[:most]) or '–'}{more}"
+    return shorten(f"{word}: {', '.join(names[:most]) or '–'}{more}", 60)
 
 
 def _head(x: float, column: _Column) -> list[Shape]:
@@ -146,10 +150,17 @@ def _band(
     shapes: list[Shape] = [
         Rect(0, y, width, height, BoxStyle(_pale(fill), fill, 6, "", 1.0)),
         Rect(0, y, label, height, BoxStyle(fill, fill, 6, "", 1.0)),
-        Text(9, middle + (4 if not found.source else -2), found.id, _SIZE, ink, bold=True),
+        Text(
+            9,
+            middle + (4 if not found.source else -2),
+            shorten(found.id, 30),
+            _SIZE,
+            ink,
+            bold=True,
+        ),
     ]
     if found.source:
-        shapes.append(Text(9, middle + 13, found.source, _SMALL, ink))
+        shapes.append(Text(9, middle + 13, shorten(found.source, 36), _SMALL, ink))
     return shapes
 
 

@@ -13,7 +13,8 @@ from adlib_widgets.canvas import FORWARD, GRID, REVERSE, Canvas, heat_color
 from adlib_widgets.svg import number
 from adlib_widgets.theme import text_width
 
-_LINE = 17.0
+_SIZE = 12.5  # small enough for wide rules, large enough that bars and dots stay apart
+_LINE = 18.0
 _PAD = 9.0
 _GAP = 26.0  # between columns
 _HEAD = 46.0
@@ -161,7 +162,7 @@ def _draw_cell(canvas: Canvas, cell: Cell, left: float, top: float) -> None:
     for line in cell.lines:
         x = left
         for text, color, bold in line:
-            x = canvas.text(x, y, text, color=color, bold=bold)
+            x = canvas.text(x, y, text, size=_SIZE, color=color, bold=bold)
         y += _LINE
     most = max((abs(v) for row in cell.preview for v in row if math.isfinite(v)), default=0.0)
     for i, row in enumerate(cell.preview):
@@ -272,7 +273,7 @@ def _plain(text: str) -> Cell:
 
 
 def _line_width(line: Line) -> float:
-    return sum(text_width(text, theme.TEXT_SIZE) for text, _, _ in line)
+    return sum(text_width(text, _SIZE) for text, _, _ in line)
 
 
 def _clip(text: str) -> str:

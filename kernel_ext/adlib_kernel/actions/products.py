@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,22 +135,20 @@ def _fitted(vector: Any | None, like: Any, what: str) -> Any:
     """A tangent or cotangent as arrays of the dtypes of what it belongs to."""
     if vector is None:
         return adlib.tree_util.tree_map(adlib.numpy.ones_like, like)
-    tree_structure: Callable[[Any], Any] = adlib.tree_util.tree_structure
-    # a list of numbers stands for an array, as it does in NumPy
-    if adlib.tree_util.all_leaves([like]):
-        vector = adlib.numpy.asarray(vector)
-    if tree_structure(vector) != tree_structure(like):
+    treedef = adlib.tree_util.tree_structure(like)
+    try:
+        # at a leaf's place a list of numbers stands for an array, as it does in NumPy
+        parts = [adlib.numpy.asarray(part) for part in treedef.flatten_up_to(vector)]
+    except (TypeError, ValueError):
         raise MagicMistake(
-            f"{what} has to be built like it: {tree_structure(like)}; "
-            f"this one is {tree_structure(vector)}."
-        )
-    shapes = [
-        [adlib.numpy.shape(leaf) for leaf in adlib.tree_util.tree_leaves(tree)]
-        for tree in (vector, like)
-    ]
-    for given, wanted in zip(*shapes, strict=True):
-        if given != wanted:
-            raise MagicMistake(f"{what} has to have the shape {wanted}; this one has {given}.")
-    return adlib.tree_util.tree_map(
-        lambda leaf, to: adlib.numpy.asarray(leaf, dtype=to.dtype), vector, like
-    )
+            f"{what} has to be built like it: {treedef}; "
+            f"this one is {adlib.tree_util.tree_structure(vector)}."
+        ) from None
+    fitted = []
+    for part, to in zip(parts, adlib.tree_util.tree_leaves(like), strict=True):
+        if part.shape != to.shape:
+            raise MagicMistake(
+                f"{what} has to have the shape {to.shape}; this one has {part.shape}."
+            )
+        fitted.append(part.astype(to.dtype))
+    return treedef.unflatten(fitted)

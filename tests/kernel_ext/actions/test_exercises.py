@@ -194,6 +194,6 @@ def test_unknown_names(declared):
 
 
 def test_html_escapes():
-    exercise("tree", {"<b>": 1.0})
-    html = check("tree", {"<b>": -1.0})._repr_mimebundle_()["text/html"]
+    exercise("tree", {"<b>": 1.0, "c": 2.0})
+    html = check("tree", {"<b>": -1.0, "c": 2.0})._repr_mimebundle_()["text/html"]
     assert "&lt;b&gt;" in html and "['<b>']" not in html

@@ -56,3 +56,22 @@ def test_the_check_accepts_right_gradients_of_any_size(scale):
 def test_what_grad_raises_comes_through():
     with pytest.raises(TypeError, match="scalar"):
         gradient_of_cell("x * 2.0", ["x"], {"x": np.ones(3)})
+
+
+def test_second_derivatives_by_pairs_of_variables():
+    names = {"p": {"w": np.ones(2), "b": 1.0}, "x": 3.0}
+    result = gradient_of_cell("(p['w'] * x).sum() * p['b']", ["p", "x"], names, hessian=True)
+    np.testing.assert_array_equal(result.hessian["p"]["x"]["w"], [1.0, 1.0])
+    np.testing.assert_array_equal(result.hessian["x"]["p"]["w"], [1.0, 1.0])
+    np.testing.assert_array_equal(result.hessian["p"]["p"]["b"]["w"], [3.0, 3.0])
+    rows = {row[0]: row[1] for row in result.rows()}
+    assert rows["d²/dp['w'] dx"] == "[1.0, 1.0]" and rows["d²/dx dp['b']"] == "2.0"
+    assert len(rows) == 1 + 3 + 9
+
+
+def test_the_graph_is_that_of_value_and_gradient():
+    result = gradient_of_cell("x * x", ["x"], {"x": 2.0}, graph=True)
+    assert repr(result).startswith("value  4.0  f32[]\nd/dx   4.0  f32[]\n{ lambda ; a:f32[]. let")
+    assert "<img" in result._repr_mimebundle_()["text/html"]
+    assert [node.label for node in result.graph.record.of_kind("input")] == ["x"]
+    assert gradient_of_cell("x * x", ["x"], {"x": 2.0}).graph is None

@@ -27,7 +27,7 @@ def test_multiples_and_the_table():
     assert repr(times) == (
         "f(x): seconds per call, median of 3 repeats\n"
         "           eager                      jitted\n"
-        "           first     then             trace    first     then\n"
+        "           first     then              trace    first     then\n"
         "f        20.0 µs  2.00 µs   1.0 × f  4.00 µs  10.0 µs  1.00 µs  1.0 × f\n"
         "grad     90.0 µs  9.00 µs   4.5 × f  8.00 µs  25.0 µs  2.50 µs  2.5 × f\n"
         "hessian   900 µs  90.0 µs  45.0 × f        –        –        –        –"

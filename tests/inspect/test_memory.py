@@ -1,0 +1,104 @@
+"""Memory records: sizes of residuals, peaks, and what checkpoints would do."""
+
+import json
+
+import numpy as np
+import pytest
+
+import adlib
+import adlib.numpy as jnp
+from adlib.inspect import memory_record
+
+N = 1000
+
+
+def chain(x):
+    for _ in range(8):
+        x = jnp.sin(x)
+    return x.sum()
+
+
+def test_each_sine_keeps_its_cosine():
+    record = memory_record(chain, (np.ones(N),))
+    kept = [residual for residual in record.residuals if residual.extra]
+    assert [r.name for r in kept] == [f"sin_{i}′" for i in range(8)]
+    assert {r.bytes for r in kept} == {4 * N}
+    assert {r.code for r in kept} == {"x = jnp.sin(x)"}
+    line = chain.__code__.co_firstlineno + 2
+    assert {r.source for r in kept} == {f"test_memory.py:{line}"}
+
+
+def test_the_profile_rises_forward_and_falls_in_reverse():
+    record = memory_record(chain, (np.ones(N),))
+    held = [moment.residual_bytes for moment in record.moments]
+    assert held[:8] == [4 * N * (i + 1) for i in range(8)]
+    assert held[-8:] == [4 * N * (i + 1) for i in reversed(range(8))]
+    # alone, the chain needs its argument, one operand and one result
+    assert record.primal_peak_bytes == 3 * 4 * N
+    assert record.peak_bytes == (1 + 8 + 2) * 4 * N
+
+
+def test_arguments_and_results_cost_nothing_extra():
+    record = memory_record(lambda x, y: x * y, (np.ones(N), np.ones(N)))
+    assert [(r.name, r.made_by, r.extra) for r in record.residuals] == [
+        ("x", "input", False),
+        ("y", "input", False),
+    ]
+    record = memory_record(jnp.exp, (np.ones(N),))
+    assert [(r.name, r.extra) for r in record.residuals] == [("b", False)]
+
+
+def test_a_buffer_needed_twice_is_counted_once():
+    record = memory_record(lambda x: (jnp.exp(x) * jnp.exp(x)).sum(), (np.ones(N),))
+    shared = memory_record(lambda x: (lambda e: (e * e).sum())(jnp.exp(x)), (np.ones(N),))
+    assert len([r for r in record.residuals if r.extra]) == 2
+    (only,) = [r for r in shared.residuals if r.extra]
+    assert only.needed_by == ("exp_0", "mul_0")
+
+
+def test_views_cost_nothing():
+    record = memory_record(
+        lambda x: jnp.broadcast_to(x.reshape(1, N), (50, N)).sum(), (np.ones(N),)
+    )
+    assert record.peak_bytes < 3 * 4 * N
+
+
+def test_linear_functions_keep_nothing():
+    record = memory_record(lambda x: (3.0 * x).sum() - x[0], (np.ones(N),))
+    assert [r for r in record.residuals if r.extra] == []
+
+
+def test_a_checkpoint_in_the_middle_lowers_the_peak():
+    record = memory_record(chain, (np.ones(N),))
+    best = record.best_checkpoint
+    assert 3 <= best.equations <= 6 and best.peak_bytes < 0.75 * record.peak_bytes
+    assert best.flops == best.equations * N
+    assert [place.equations for place in record.checkpoints] == list(range(1, 10))
+
+
+def test_a_real_checkpoint_keeps_only_its_argument():
+    def halves(x):
+        for _ in range(4):
+            x = adlib.checkpoint(lambda y: jnp.sin(jnp.sin(y)))(x)
+        return x.sum()
+
+    record = memory_record(halves, (np.ones(N),))
+    kept = [residual for residual in record.residuals if residual.extra]
+    assert len(kept) == 3 and {r.bytes for r in kept} == {4 * N}
+
+
+def test_where_nothing_helps_no_checkpoint_is_named():
+    record = memory_record(lambda x: 2.0 * x, (np.ones(N),))
+    assert record.best_checkpoint is None
+
+
+@pytest.mark.parametrize("args", [(), (1.0,)])
+def test_programs_without_equations(args):
+    record = memory_record(lambda *xs: xs[0] if xs else 1.0, args)
+    assert record.moments == () and record.peak_bytes == 0
+
+
+def test_a_record_is_json_and_repeats():
+    first, second = (memory_record(chain, (np.ones(N),)) for _ in range(2))
+    assert first == second and first.version == 1
+    json.dumps(first.to_json(), allow_nan=False)

@@ -1,0 +1,124 @@
+"""show_derivation: what it shows, and that it is safe to show."""
+
+import dataclasses
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+import adlib.numpy as jnp
+from adlib_widgets import DerivationView, show_derivation
+from adlib_widgets.derivation_scene import derivation_scene
+
+SPACE = "{http://www.w3.org/2000/svg}"
+
+
+def wave(x):
+    y = jnp.sin(x)
+    return jnp.exp(y * x) + y
+
+
+def rows(svg):
+    """Each text with its place."""
+    found = ElementTree.fromstring(svg).iter(SPACE + "text")
+    return [(e.text, float(e.get("x")), float(e.get("y"))) for e in found]
+
+
+def test_what_comes_from_one_equation_stands_in_one_band():
+    found = rows(show_derivation(wave)(1.0).svg)
+    (band,) = [y for text, _, y in found if text == "exp_0"]
+    exps = [y for text, _, y in found if text == "d = exp c"]
+    assert len(exps) == 3 and all(abs(y - band) < 25 for y in exps)
+    (back,) = [y for text, _, y in found if text == "c̄ = ē · d"]
+    assert abs(back - band) < 25
+
+
+def test_the_transpose_is_read_upwards():
+    found = {text: y for text, _, y in rows(show_derivation(wave)(1.0).svg)}
+    assert found["c̄ = ē · d"] > found["b̄ = ē + t5"] > found["ā = t4 + t6"]
+    assert "↑ cotangents, last to first" in found and "in: a = x" in found
+
+
+def test_a_notebook_gets_text_and_html_without_scripts():
+    view = show_derivation(wave)(1.0)
+    bundle = view._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html"}
+    html = bundle["text/html"]
+    assert "data:image/svg+xml;base64," in html and "<table" in html
+    for word in ("<script", "<style", "<svg", " onload"):
+        assert word not in html
+    assert 'alt="grad of a program with 4 equations: f 4, jvp 11' in html
+    assert set(view._repr_mimebundle_(exclude={"text/html"})) == {"text/plain"}
+
+
+def test_the_text_lists_the_programs():
+    text = repr(show_derivation(wave, "linearize")(1.0))
+    assert text.startswith(
+        "linearize of a program with 4 equations: f 4, jvp 11, known 5, unknown 6."
+    )
+    assert "known (a) → (e, t1, a, b, d)   runs now, keeps residuals" in text
+    assert "  ċ = t2 + t3   ← mul_0" in text
+
+
+@pytest.mark.parametrize("kind", ["jvp", "linearize", "grad", "jit"])
+def test_two_views_are_the_same_bytes(kind):
+    first, second = (show_derivation(wave, kind)(1.0) for _ in range(2))
+    assert first.html == second.html and repr(first) == repr(second)
+
+
+def test_texts_fit_into_the_picture():
+    view = show_derivation(lambda w, x: jnp.tanh(w @ x).sum())(np.ones((2, 3)), np.ones(3))
+    root = ElementTree.fromstring(view.svg)
+    for rect in root.iter(SPACE + "rect"):
+        assert float(rect.get("x")) + float(rect.get("width")) <= float(root.get("width"))
+
+
+def test_a_long_program_is_cut_in_the_picture_and_whole_in_the_table():
+    def long(x):
+        for _ in range(200):
+            x = jnp.sin(x)
+        return x
+
+    view = show_derivation(long, "jvp")(1.0)
+    assert any("80 more equations" in text for text, _, _ in rows(view.svg))
+    assert view.html.count("sin_199") >= 2
+
+
+def test_every_text_is_escaped(nasty):
+    record = show_derivation(wave)(1.0).record
+    origins = tuple(dataclasses.replace(o, id=nasty, source=nasty) for o in record.origins)
+    programs = tuple(
+        dataclasses.replace(
+            p,
+            title=nasty,
+            note=nasty,
+            inputs=(nasty,),
+            outputs=(nasty,),
+            lines=tuple(dataclasses.replace(x, text=nasty, type=nasty) for x in p.lines),
+        )
+        for p in record.programs
+    )
+    bad = dataclasses.replace(record, origins=origins, programs=programs, arguments=(nasty,))
+    view = DerivationView(bad)
+    ElementTree.fromstring(view.svg)
+    assert "<script" not in view.svg and "<script" not in view.html
+
+
+def test_equations_without_an_origin_have_a_band_of_their_own():
+    record = show_derivation(wave, "jvp")(1.0).record
+    program = record.programs[1]
+    lost = tuple(dataclasses.replace(line, origin=-1) for line in program.lines)
+    scene = derivation_scene(
+        dataclasses.replace(
+            record, programs=(record.programs[0], dataclasses.replace(program, lines=lost))
+        )
+    )
+    assert any(getattr(shape, "text", "") == "no one equation" for shape in scene.shapes)
+
+
+def test_what_the_function_raises_comes_through():
+    def broken(x):
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="^mine$"):
+        show_derivation(broken)(1.0)
