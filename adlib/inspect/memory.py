@@ -210,8 +210,11 @@ def _buffers(done: Execution) -> list[Buffer]:
                 buffer(done.values[atom], i, atom).reads.add(i)
         for var, result in zip(step.eqn.outvars, step.results, strict=True):
             buffer(result, i, var)
+        # numbers that stand in the program are part of the program
+        literals = {id(_owner(v.array)) for v in step.eqn.invars if isinstance(v, Literal)}
         for residual in step.residuals:
-            buffer(residual, i, None, hidden=True).needed.add(i)
+            if id(_owner(residual)) not in literals:
+                buffer(residual, i, None, hidden=True).needed.add(i)
     for atom in jaxpr.outvars:
         if not isinstance(atom, Literal):
             buffer(done.values[atom], len(done.steps), atom).kept = True

@@ -58,7 +58,7 @@ def test_steps_know_the_users_line():
         (lambda x: x.T, (np.ones((2, 3)),), "transpose a", "transpose ȧ", "transpose(b̄)"),
         (lambda x: x**3, (np.ones(3),), "a³", "3·a²⊙ȧ", "3·a²⊙b̄"),
         (lambda x: x * 2.0, (np.ones(3),), "a·2", "2⊙ȧ", "2⊙b̄"),
-        (lambda x, y: x * y, (2.0, np.ones(3)), "a·b", "b⊙ȧ + a⊙ḃ", "sum(b⊙c̄)"),
+        (lambda x, y: x * y, (np.float32(2), np.ones(3)), "a·b", "b⊙ȧ + a⊙ḃ", "sum(b⊙c̄)"),
         (lambda x: x.max(), (np.arange(3.0),), "max(a)", "∂b/∂a ȧ", "b̄ where a = b"),
     ],
 )  # fmt: skip

