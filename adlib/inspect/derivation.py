@@ -43,7 +43,8 @@ class LineRecord:
     Attributes:
       step: when it runs, counted from 1.
       text: the equation, ``c = a · b``.
-      type: the types of its results, ``f32[3]``.
+      type: the types of its results, ``f32[3]``; under vmap with the batch axis marked,
+        ``f32[⟨8⟩,3]``.
       origin: the position of the equation it comes from; -1 where there is none.
       role: ``primal``, ``tangent``, ``cotangent``, or ``sum`` where the cotangents of a value
         that is used several times are added.
@@ -66,6 +67,7 @@ class ProgramRecord:
       upward: whether it runs through the original equations from the last to the first.
       inputs, outputs: variables, as in the equations.
       lines: the equations, in the order in which they run.
+      constants: variables whose values belong to the program.
     """
 
     title: str
@@ -74,6 +76,7 @@ class ProgramRecord:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     lines: tuple[LineRecord, ...]
+    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ def derivation_record(
     size = 0
     if kind == "vmap":
         size = _common_size(args, kwargs)
-        traced = tree.map(lambda leaf: as_value(leaf)[0], (tuple(args), kwargs))
+        traced = tree.map(_first_example, (tuple(args), kwargs))
         closed = make_jaxpr(function)(*traced[0], **traced[1])
     else:
         closed = make_jaxpr(function)(*args, **kwargs)
@@ -195,10 +198,10 @@ class _Writer:
         jaxpr = stage.jaxpr
         typed = stage.title == "vmap"  # where the types are what changes
         inputs = tuple(
-            f"{text(var)}:{var.aval.str_short()}" if typed else text(var) for var in jaxpr.invars
+            f"{text(var)}:{stage.type(var)}" if typed else text(var) for var in jaxpr.invars
         )
-        for i, var in enumerate(jaxpr.constvars):
-            self.names.setdefault(var, f"const{i}")
+        read = {v for eqn in jaxpr.eqns for v in eqn.invars if not isinstance(v, Literal)}
+        constants = tuple(text(var) for var in jaxpr.constvars if var in read)
         lines = []
         for number, eqn in enumerate(jaxpr.eqns, 1):
             operands = [text(atom) for atom in eqn.invars]
@@ -207,13 +210,15 @@ class _Writer:
                 LineRecord(
                     step=number,
                     text=equation_text(eqn, results, operands),
-                    type=" ".join(var.aval.str_short() for var in eqn.outvars),
+                    type=" ".join(stage.type(var) for var in eqn.outvars),
                     origin=self.marks.get(id(eqn.source), -1),
                     role=stage.role(eqn),
                 )
             )
         outputs = tuple(text(atom) for atom in jaxpr.outvars)
-        return ProgramRecord(stage.title, stage.note, stage.upward, inputs, outputs, tuple(lines))
+        return ProgramRecord(
+            stage.title, stage.note, stage.upward, inputs, outputs, tuple(lines), constants
+        )
 
 
 _MARKS = {"": "", "tangent": "\u0307", "cotangent": "\u0304"}
@@ -268,6 +273,11 @@ def _executed(closed: ClosedJaxpr, marks: dict[int, int]) -> ProgramRecord:
 
 
 # ------------------------------------------------------------------------------ checks
+
+
+def _first_example(leaf: Any) -> Any:
+    value: Any = as_value(leaf)
+    return value[0]
 
 
 def _active(closed: ClosedJaxpr, args: Sequence[Any], argnums: int | Sequence[int]) -> list[bool]:

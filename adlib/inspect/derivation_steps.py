@@ -38,6 +38,19 @@ class Stage:
     upward: bool = False
     kind: str = "primal"  # of the values that have no meaning of their own
     tangents: frozenset[Any] = frozenset()
+    consts: Sequence[Any] = ()
+    batch_axes: dict[Any, int] = field(default_factory=dict)
+
+    def type(self, var: Var) -> str:
+        """The variable's type, with its batch axis marked: ``f32[⟨8⟩,3]``."""
+        text = var.aval.str_short()
+        if var not in self.batch_axes:
+            return text
+        head, _, rest = text.partition("[")
+        sizes = rest.rstrip("]").split(",")
+        axis = self.batch_axes[var]
+        sizes[axis] = f"⟨{sizes[axis]}⟩"
+        return f"{head}[{','.join(sizes)}]"
 
     def role(self, eqn: Eqn) -> str:
         """What the equation computes."""
@@ -54,7 +67,7 @@ def original_names(jaxpr: Jaxpr) -> dict[Any, str]:
 
 
 def original(closed: ClosedJaxpr) -> Stage:
-    return Stage("f", "the program", closed.jaxpr)
+    return Stage("f", "the program", closed.jaxpr, consts=closed.consts)
 
 
 def batched(closed: ClosedJaxpr, size: int) -> Stage:
@@ -62,14 +75,35 @@ def batched(closed: ClosedJaxpr, size: int) -> Stage:
     everything = _with_results(closed, _results(closed.jaxpr))
     count = len(closed.jaxpr.outvars)
     force = [True] * count + [False] * (len(everything.jaxpr.outvars) - count)
-    mapped, _ = batch_jaxpr(everything, AxisData(None, size), [True] * len(closed.in_avals), force)
+    mapped, mask = batch_jaxpr(
+        everything, AxisData(None, size), [True] * len(closed.in_avals), force
+    )
     inner = mapped.jaxpr
+    cut = dead_code_eliminated(
+        Jaxpr(inner.constvars, inner.invars, inner.outvars[:count], inner.eqns)
+    )
+    needed = {id(eqn) for eqn in cut.eqns}
+    moved = {
+        eqn.outvars[0]: eqn
+        for eqn in inner.eqns
+        if eqn.primitive.name == "transpose" and id(eqn) not in needed
+    }
     meanings: Meanings = {}
+    axes: dict[Any, int] = {}
     _mean(meanings, inner.invars, closed.jaxpr.invars, "")
-    _mean(meanings, inner.outvars[count:], _results(closed.jaxpr), "")
-    cut = Jaxpr(inner.constvars, inner.invars, inner.outvars[:count], inner.eqns)
-    note = f"{size} examples at once, on a new axis"
-    return Stage("vmap", note, dead_code_eliminated(cut), meanings)
+    _mean_constants(meanings, mapped, closed)
+    axes.update((var, 0) for var in inner.invars)
+    stands = zip(inner.outvars, [*closed.jaxpr.outvars, *_results(closed.jaxpr)], mask, strict=True)
+    for var, value, has_axis in list(stands)[count:]:
+        axis = 0
+        if var in moved:  # only for the result, which has the new axis first
+            eqn = moved[var]
+            var, axis = eqn.invars[0], eqn.params["permutation"][0]
+        _mean(meanings, [var], [value], "")
+        if has_axis and isinstance(var, Var):
+            axes.setdefault(var, axis)
+    note = f"{size} examples at once, on the new axis ⟨{size}⟩"
+    return Stage("vmap", note, cut, meanings, consts=mapped.consts, batch_axes=axes)
 
 
 def derivatives(closed: ClosedJaxpr, active: Sequence[bool], kind: str) -> list[Stage]:
@@ -98,11 +132,12 @@ def _pushforward(
     tangents_of = [next(tangents) if m else None for m in mask]
     meanings: Meanings = {}
     _mean(meanings, pushed.jaxpr.invars[: len(inner.invars)], inner.invars, "")
+    _mean_constants(meanings, pushed, closed)
     chosen = [v for v, a in zip(inner.invars, active, strict=True) if a]
     _mean(meanings, pushed.jaxpr.invars[len(inner.invars) :], chosen, "tangent")
     _mean(meanings, primals[count:], inside, "")
     _mean(meanings, tangents_of[count:], inside, "tangent")
-    tangent_outs = tangents_of[:count]
+    tangent_outs: list[Any] = tangents_of[:count]
     final = Jaxpr(
         pushed.jaxpr.constvars, pushed.jaxpr.invars, [*primals[:count], *tangent_outs],
         pushed.jaxpr.eqns,
@@ -113,7 +148,7 @@ def _pushforward(
         if any(v in linear for v in eqn.invars if isinstance(v, Var)):
             linear.update(eqn.outvars)
     note = "values and tangents, side by side"
-    shown = Stage("jvp", note, final, meanings, tangents=frozenset(linear))
+    shown = Stage("jvp", note, final, meanings, tangents=frozenset(linear), consts=pushed.consts)
     return ClosedJaxpr(final, pushed.consts), tangent_outs, shown
 
 
@@ -141,6 +176,8 @@ def _split(
 
     names: Meanings = dict(before.meanings)
     _mean(names, left.invars, inner.invars[:primal_count], "")
+    _mean_constants(names, split.known, pushed)
+    _mean_constants(names, split.unknown, pushed)
     _mean(names, right.invars[split.residuals :], inner.invars[primal_count:], "")
     _mean(names, stands[count + len(tangent_outs) :], inside, "")
     _mean(names, right.invars[: split.residuals], residuals, "")
@@ -155,8 +192,9 @@ def _split(
     linear.invars = [*[var for var, _ in kept], *right.invars[split.residuals :]]
     shown = list(dict.fromkeys([*stands[:count], *[value for _, value in kept]]))
     primal = dead_code_eliminated(Jaxpr(left.constvars, left.invars, shown, left.eqns))
-    known = Stage("known", "runs now, keeps residuals", primal, names)
-    unknown = Stage("unknown", "linear in the tangents", linear, names, kind="tangent")
+    known = Stage("known", "runs now, keeps residuals", primal, names, consts=split.known.consts)
+    unknown = Stage("unknown", "linear in the tangents", linear, names, kind="tangent",
+                    consts=split.unknown.consts)  # fmt: skip
     return known, unknown, len(kept)
 
 
@@ -183,6 +221,7 @@ def _transposed(linear: Stage, residuals: int) -> Stage:
     pairs = list(zip(cotangents, linear_inputs, strict=True))
     pairs.sort(key=lambda pair: not _is_original(pair[1], linear.meanings))
     meanings: Meanings = dict(linear.meanings)
+    _mean_constants(meanings, back, ClosedJaxpr(inner, list(linear.consts)))
     given = back.jaxpr.invars
     _mean(meanings, given[:known], [*consts, *inner.invars[:residuals]], "")
     _mean(meanings, given[known:], inner.outvars, "cotangent")
@@ -190,7 +229,7 @@ def _transposed(linear: Stage, residuals: int) -> Stage:
     outs = [c for c in cotangents[: count - residuals] if c is not None]
     cut = Jaxpr(back.jaxpr.constvars, given, outs, back.jaxpr.eqns)
     return Stage("transpose", "cotangents, last to first", dead_code_eliminated(cut), meanings,
-                 upward=True)  # fmt: skip
+                 upward=True, consts=back.consts)  # fmt: skip
 
 
 def _is_original(var: Any, meanings: Meanings) -> bool:
@@ -253,6 +292,14 @@ def _with_results(closed: ClosedJaxpr, more: Sequence[Any]) -> ClosedJaxpr:
     return ClosedJaxpr(
         Jaxpr(inner.constvars, inner.invars, [*inner.outvars, *more], inner.eqns), closed.consts
     )
+
+
+def _mean_constants(meanings: Meanings, found: ClosedJaxpr, meant: ClosedJaxpr) -> None:
+    """A constant is the one of the program before that has the same value."""
+    before = {id(c): v for v, c in zip(meant.jaxpr.constvars, meant.consts, strict=True)}
+    for var, const in zip(found.jaxpr.constvars, found.consts, strict=True):
+        if id(const) in before and var is not before[id(const)]:
+            meanings.setdefault(var, (before[id(const)], ""))
 
 
 def _mean(meanings: Meanings, found: Sequence[Any], meant: Sequence[Any], what: str) -> None:

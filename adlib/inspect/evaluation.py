@@ -8,7 +8,7 @@ transposed. So what is recorded is what reverse mode computes and stores, nothin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -209,17 +209,11 @@ def value_of(done: Execution, atom: Any) -> Any:
     return atom.array if isinstance(atom, Literal) else done.values[atom]
 
 
-def run_reverse(
-    done: Execution,
-    cotangents: Sequence[Any],
-    *,
-    watch: Callable[[int, Step], bool] | None = None,
-) -> None:
+def run_reverse(done: Execution, cotangents: Sequence[Any]) -> None:
     """Pull cotangents of the results back through a program that has run forward.
 
     Args:
       cotangents: one or None per output.
-      watch: called after each equation; the sweep ends early where it gives True.
 
     Raises:
       NotImplementedError: where an equation's derivative has no transpose.
@@ -238,8 +232,6 @@ def run_reverse(
         for port, (atom, ct) in enumerate(zip(step.eqn.invars, step.given, strict=True)):
             if ct is not None and isinstance(atom, Var):
                 _give(done, atom, number, port, ct)
-        if watch is not None and watch(number, step):
-            return
 
 
 def _give(done: Execution, var: Var, consumer: int, port: int, ct: Any) -> None:

@@ -292,7 +292,8 @@ def _checkpoint_interval(count: int, cut: int) -> Interval:
             pieces.append((b.made, max([b.made, *b.reads, *outside])))
         again = [2 * count - cut + i for i in b.reads if i < cut]
         start = 2 * count - cut + b.made
-        pieces.append((start, max([start, *again, *inside])))
+        if again or inside:  # what neither a step nor a derivative reads is not made again
+            pieces.append((start, max([start, *again, *inside])))
         return pieces
 
     return lives

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ from adlib.core import Literal, Var, dtypes
 from adlib.core.printer import variable_names
 from adlib.inspect.evaluation import Execution, Step, run_forward, run_reverse
 from adlib.inspect.nan_causes import derivative_cause, primal_cause
+from adlib.inspect.nested import nested_runs
 from adlib.inspect.programs import (
     Program,
     cotangent_seeds,
+    opened,
     step_ids,
     tangent_seeds,
     trace_program,
@@ -48,6 +50,7 @@ class BadEquation:
       operands: what went in: operands, and incoming tangents or cotangents.
       result: what came out.
       why, repair, repair_code: the cause and the usual repair.
+      inside: where the equation stands in another one, e.g. ``round 3 of scan_0``.
     """
 
     sweep: str
@@ -62,6 +65,7 @@ class BadEquation:
     why: str
     repair: str
     repair_code: str
+    inside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +287,32 @@ class _Search:
         out, result = next(
             (v, r) for v, r in zip(step.eqn.outvars, step.results, strict=True) if _bad(r) == kind
         )
+        nested = self._nested(number, step)
+        if nested is not None:
+            return nested
         index = _first_index(result, kind)
         at = [_entry(operand, index) for operand in step.operands]
         cause = primal_cause(step.eqn, at)
         named = NamedSummary(self.name(out), summarize(result))
         return self._equation(number, "primal", kind, index, [], named, cause)
+
+    def _nested(self, number: int, step: Step) -> BadEquation | None:
+        """The first bad equation of the programs inside of an equation, where it has any."""
+        for where, closed, args, results in nested_runs(step.eqn, step.operands):
+            if not any(_bad(result) for result in results):
+                continue
+            inner = opened(closed)
+            count = len(inner.jaxpr.invars)
+            names = tuple(f"argument {i}" for i in range(count))
+            program = Program(inner, tuple(args), names, tuple(range(count)), None, None)
+            bad, origin = _Search(run_forward(program, differentiate=False)).primal()
+            bad = origin or bad
+            if bad is None or bad.step == "input":
+                return None
+            place = f"{where} of {self.ids[number]}" if where else self.ids[number]
+            inside = f"{bad.inside}, {place}" if bad.inside else place
+            return replace(bad, inside=inside)
+        return None
 
     def _bad_input(self, name: str, var: Var, kind: str) -> BadEquation:
         value = self.done.values[var]

@@ -41,15 +41,6 @@ class ArraySummary:
     values: tuple[Any, ...] | None = None
     preview: tuple[tuple[float, ...], ...] = ()
 
-    @property
-    def is_scalar(self) -> bool:
-        return self.size == 1
-
-    @property
-    def bad(self) -> str:
-        """``"nan"`` or ``"inf"`` where an entry is one; empty where all are finite."""
-        return "nan" if self.nans else "inf" if self.infs else ""
-
     def text(self) -> str:
         """On one short line: the number, the few numbers, or range and mean."""
         if self.values is not None and self.size <= 4:

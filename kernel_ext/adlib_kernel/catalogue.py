@@ -69,6 +69,36 @@ CATALOGUE = (
         ("%checkgrads f(x, y)", "%%checkgrads --order 3 --modes rev x\njnp.tanh(x) * x"),
     ),
     Entry(
+        "derive",
+        {"%derive": "derive", "%%derive": "derive_cell"},
+        "every program between a function and its derivative, side by side",
+        ("%derive f(x)", "%derive --kind vmap f(xs)", "%%derive --kind jvp x y\nf(x, y)"),
+    ),
+    Entry(
+        "flow",
+        {"%flow": "flow", "%%flow": "flow_cell"},
+        "the numbers of the forward and of the reverse sweep, equation by equation",
+        ("%flow f(x, y)", "%%flow x y\njnp.sin(x) * y"),
+    ),
+    Entry(
+        "jacobian",
+        {"%jacobian": "jacobian", "%%jacobian": "jacobian_cell"},
+        "the Jacobian with its sparsity, by columns and by rows, and what each costs",
+        ("%jacobian jnp.sin(xs)", "%%jacobian xs\nxs[1:] * xs[:-1]"),
+    ),
+    Entry(
+        "admem",
+        {"%admem": "admem", "%%admem": "admem_cell"},
+        "the memory of reverse mode: residuals by source line, and what a checkpoint saves",
+        ("%admem f(x, y)", "%%admem x y\njnp.sin(x) * y"),
+    ),
+    Entry(
+        "whynan",
+        {"%whynan": "whynan", "%%whynan": "whynan_cell"},
+        "the first NaN or infinity in value, tangents or cotangents, and its usual repair",
+        ("%whynan jnp.sqrt(x)", "%%whynan x\njnp.where(x > 0, jnp.sqrt(x), 0.0)"),
+    ),
+    Entry(
         "check",
         {"%check": "check", "%%check": "check_cell"},
         "an answer to an exercise, and what is wrong with it",

@@ -6,36 +6,26 @@ and differentiates the cell's last expression with respect to them.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
-from IPython.core.error import UsageError
-from IPython.core.magic import (
-    Magics,
-    cell_magic,
-    line_magic,
-    magics_class,
-    needs_local_scope,
-    no_var_expand,
-)
-from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.core.magic import magics_class
+from IPython.core.magic_arguments import argument
 
-from adlib_kernel import catalogue, options
+from adlib_kernel import catalogue
 from adlib_kernel.actions import exercises
 from adlib_kernel.actions.attempts import attempt_of_cell
 from adlib_kernel.actions.checks import check_derivatives
 from adlib_kernel.actions.device import PLATFORMS, choose_device, device_report
-from adlib_kernel.actions.expressions import Call, evaluate, read_call, read_product
+from adlib_kernel.actions.expressions import Call, evaluate, read_product
 from adlib_kernel.actions.grad import gradient
 from adlib_kernel.actions.jaxpr import jaxpr_of_call, jaxpr_of_problem
 from adlib_kernel.actions.mistakes import MagicMistake
-from adlib_kernel.actions.problems import Problem, problem_of_call, problem_of_cell
+from adlib_kernel.actions.problems import problem_of_call
 from adlib_kernel.actions.products import pull_back, push_forward
 from adlib_kernel.actions.timing import time_call
+from adlib_kernel.magic_base import CALL, NAMES, magic
+from adlib_kernel.view_magics import ViewMagics
 
-_CALL = argument("rest", nargs="...", metavar="f(x, y)", help="the call")
-_NAMES = argument("names", nargs="*", metavar="x y", help="the variables")
 _GRAD = (
     argument("--check", action="store_true", help="compare with central finite differences"),
     argument("--hessian", action="store_true", help="show the second derivatives too"),
@@ -58,78 +48,20 @@ _CHECKS = (
 _HINT = argument("--hint", action="store_true", help="show the next hint instead")
 
 
-def _magic(form: str, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Make a method the magic that is typed as ``form``, with these options, -o and -h."""
-    cell = form.startswith("%%")  # IPython writes one percent sign into the help by itself
-    marked = (cell_magic if cell else line_magic)(form.lstrip("%"))
-
-    def decorate(action: Callable[..., Any]) -> Any:
-        magic = _explains_itself(action)
-        last = (argument("-h", "--help", action="store_true", help="print this text only"),)
-        output = argument("-o", "--output", metavar="NAME", help="also store the result as NAME")
-        # the decorator nearest to the function is applied, and listed, first
-        for decorator in reversed((*arguments[:-1], output, *last, *arguments[-1:])):
-            magic = decorator(magic)
-        return no_var_expand(needs_local_scope(marked(magic_arguments(form[1:])(magic))))
-
-    return decorate
-
-
-def _explains_itself(action: Callable[..., Any]) -> Callable[..., Any]:
-    """Handle ``-h`` and ``-o``, and turn mistakes in the line into errors without a traceback."""
-
-    @functools.wraps(action)
-    def magic(self: Magics, line: str, *cell: str, local_ns: dict[str, Any] | None = None) -> Any:
-        __tracebackhide__ = True  # a user's error is shown from the user's line on
-        parsed, rest = options.parse(magic, line)
-        if parsed.help:
-            print(options.help_text(magic))
-            return None
-        name = options.stored_name(parsed.output)
-        try:
-            result = action(self, parsed, rest, *cell, local_ns=local_ns)
-        except MagicMistake as mistake:
-            raise UsageError(str(mistake)) from None
-        if name is not None:
-            self.shell.push({name: result})
-        return result
-
-    return magic
-
-
 @magics_class
-class AutodiffMagics(Magics):
+class AutodiffMagics(ViewMagics):
     """Derivatives, jaxprs, their cost and their checks, without leaving the cell."""
-
-    def _namespace(self, local_ns: dict[str, Any] | None) -> dict[str, Any]:
-        """The names that an expression sees: the user's, and a calling function's own."""
-        if local_ns is None or local_ns is self.shell.user_ns:
-            return self.shell.user_ns
-        return {**self.shell.user_ns, **local_ns}
-
-    def _cell(self, cell: str, magic: str) -> tuple[str, dict[str, Any]]:
-        """A cell's Python, and where it stands: the magic's own line is its first."""
-        shown = f"{magic}\n{cell}"
-        filename = self.shell.compile.cache(shown, self.shell.execution_count, shown)
-        return self.shell.transform_cell(cell), {"filename": filename, "first_line": 2}
-
-    def _call(self, text: str, magic: str, local_ns: Any) -> Call:
-        return read_call(text, self._namespace(local_ns), magic)
-
-    def _problem(self, cell: str, names: list[str], magic: str, local_ns: Any) -> Problem:
-        code, place = self._cell(cell, magic)
-        return problem_of_cell(code, names, self._namespace(local_ns), magic, **place)
 
     # --- derivatives ----------------------------------------------------------------------
 
-    @_magic("%grad", *_GRAD, _CALL)
+    @magic("%grad", *_GRAD, CALL)
     def grad(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Show the value of a call and its gradient with respect to all arguments of floats."""
         __tracebackhide__ = True
         problem = problem_of_call(self._call(rest, "%grad", local_ns), "%grad")
         return gradient(problem, check=parsed.check, hessian=parsed.hessian, graph=parsed.graph)
 
-    @_magic("%%grad", *_GRAD, _NAMES)
+    @magic("%%grad", *_GRAD, NAMES)
     def grad_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
         """Differentiate a cell's last expression with respect to variables.
 
@@ -144,7 +76,7 @@ class AutodiffMagics(Magics):
         problem = self._problem(cell, parsed.names, "%%grad", local_ns)
         return gradient(problem, check=parsed.check, hessian=parsed.hessian, graph=parsed.graph)
 
-    @_magic("%jvp", argument("rest", nargs="...", metavar="f(x) @ v", help="Jacobian times vector"))
+    @magic("%jvp", argument("rest", nargs="...", metavar="f(x) @ v", help="Jacobian times vector"))
     def jvp(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Show a call's derivative along a direction: %jvp f(x) @ v, the Jacobian times v.
 
@@ -162,7 +94,7 @@ class AutodiffMagics(Magics):
             vectors = list(vector) if several else [vector]
         return push_forward(problem, vectors, "%jvp")
 
-    @_magic("%%jvp", argument("names", nargs="*", metavar="x=v y=w",
+    @magic("%%jvp", argument("names", nargs="*", metavar="x=v y=w",
                               help="variables, each with its part of the direction"))  # fmt: skip
     def jvp_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
         """Show the derivative of a cell's last expression along a direction.
@@ -180,7 +112,7 @@ class AutodiffMagics(Magics):
         vectors = [evaluate(text, names, "%%jvp") if text else None for _, _, text in split]
         return push_forward(problem, vectors, "%%jvp")
 
-    @_magic("%vjp", argument("rest", nargs="...", metavar="w @ f(x)", help="vector times Jacobian"))
+    @magic("%vjp", argument("rest", nargs="...", metavar="w @ f(x)", help="vector times Jacobian"))
     def vjp(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Pull a cotangent back through a call: %vjp w @ f(x), w times the Jacobian.
 
@@ -191,8 +123,8 @@ class AutodiffMagics(Magics):
         call, vector, given = read_product(rest, names, "%vjp", left=True)
         return pull_back(problem_of_call(call, "%vjp"), vector if given else None, "%vjp")
 
-    @_magic("%%vjp", argument("--cotangent", metavar="W", help="the cotangent, an expression "
-                              "without blanks; ones if not given"), _NAMES)  # fmt: skip
+    @magic("%%vjp", argument("--cotangent", metavar="W", help="the cotangent, an expression "
+                              "without blanks; ones if not given"), NAMES)  # fmt: skip
     def vjp_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
         """Pull a cotangent of a cell's last expression back to variables.
 
@@ -208,7 +140,7 @@ class AutodiffMagics(Magics):
 
     # --- programs and their cost ----------------------------------------------------------
 
-    @_magic("%jaxpr", *_JAXPR, _CALL)
+    @magic("%jaxpr", *_JAXPR, CALL)
     def jaxpr(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Show the jaxpr of a call: its text, its graph and a table of its equations.
 
@@ -219,7 +151,7 @@ class AutodiffMagics(Magics):
         call = self._call(rest, "%jaxpr", local_ns)
         return jaxpr_of_call(call, depth=parsed.depth, parts=parts)
 
-    @_magic("%%jaxpr", *_JAXPR, _NAMES)
+    @magic("%%jaxpr", *_JAXPR, NAMES)
     def jaxpr_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
         """Show the jaxpr of a cell's last expression as a function of variables."""
         __tracebackhide__ = True
@@ -227,7 +159,7 @@ class AutodiffMagics(Magics):
         problem = self._problem(cell, parsed.names, "%%jaxpr", local_ns)
         return jaxpr_of_problem(problem, depth=parsed.depth, parts=parts)
 
-    @_magic("%adtime", *_TIMES, _CALL)
+    @magic("%adtime", *_TIMES, CALL)
     def adtime(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Time a call, its jvp, its vjp, its gradient and its Hessian, eager and jitted.
 
@@ -239,7 +171,7 @@ class AutodiffMagics(Magics):
         call = self._call(rest, "%adtime", local_ns)
         return time_call(call, number=parsed.number, repeat=parsed.repeat)
 
-    @_magic("%%adtime", *_TIMES, _NAMES)
+    @magic("%%adtime", *_TIMES, NAMES)
     def adtime_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
         """Time a cell's last expression as a function of variables, and its derivatives."""
         __tracebackhide__ = True
@@ -250,21 +182,21 @@ class AutodiffMagics(Magics):
 
     # --- checks ---------------------------------------------------------------------------
 
-    @_magic("%checkgrads", *_CHECKS, _CALL)
+    @magic("%checkgrads", *_CHECKS, CALL)
     def checkgrads(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Compare a call's derivatives with finite differences, in both modes."""
         __tracebackhide__ = True
         problem = problem_of_call(self._call(rest, "%checkgrads", local_ns), "%checkgrads")
         return check_derivatives(problem, order=parsed.order, modes=parsed.modes.split(","))
 
-    @_magic("%%checkgrads", *_CHECKS, _NAMES)
+    @magic("%%checkgrads", *_CHECKS, NAMES)
     def checkgrads_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
         """Compare the derivatives of a cell's last expression with finite differences."""
         __tracebackhide__ = True
         problem = self._problem(cell, parsed.names, "%%checkgrads", local_ns)
         return check_derivatives(problem, order=parsed.order, modes=parsed.modes.split(","))
 
-    @_magic("%check", _HINT, argument("rest", nargs="...", metavar="NAME answer",
+    @magic("%check", _HINT, argument("rest", nargs="...", metavar="NAME answer",
                                       help="the exercise and an expression"))  # fmt: skip
     def check(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Check an answer to an exercise: a function or a value, whatever is asked for."""
@@ -280,7 +212,7 @@ class AutodiffMagics(Magics):
             return exercises.hint(name)
         return exercises.check(name, evaluate(answer, self._namespace(local_ns), "%check"))
 
-    @_magic("%%check", _HINT, argument("name", metavar="NAME", help="the exercise"))
+    @magic("%%check", _HINT, argument("name", nargs="?", metavar="NAME", help="the exercise"))
     def check_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
         """Run a cell, and check what its last line is or defines as the answer to an exercise.
 
@@ -291,6 +223,10 @@ class AutodiffMagics(Magics):
         Unlike in the other cell magics, what the cell defines stays.
         """
         __tracebackhide__ = True
+        if parsed.name is None:
+            raise MagicMistake(
+                "%%check wants the name of an exercise, such as %%check slope; nothing was given."
+            )
         if parsed.hint:
             return exercises.hint(parsed.name)
         code, place = self._cell(cell, "%%check")
@@ -298,17 +234,23 @@ class AutodiffMagics(Magics):
 
     # --- surroundings ---------------------------------------------------------------------
 
-    @_magic("%addevice", argument("name", nargs="?", metavar="DEVICE", help="cpu or gpu"))
+    @magic("%addevice", argument("name", nargs="?", metavar="DEVICE", help="cpu or gpu"))
     def addevice(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Show where adlib computes, or choose it; says what is missing for a GPU."""
         return device_report() if parsed.name is None else choose_device(parsed.name)
 
-    @_magic("%adlib", argument("name", nargs="?", metavar="NAME", help="the magic to explain"))
+    @magic("%adlib", argument("name", nargs="?", metavar="NAME", help="the magic to explain"))
     def adlib(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Show what magics there are, or one of them with examples and options."""
         if parsed.name is None:
             return catalogue.overview()
         return catalogue.page(parsed.name, AutodiffMagics)
+
+
+# IPython keeps the magics of each class by themselves; these are registered as one.
+AutodiffMagics.magics = {
+    kind: {**ViewMagics.magics[kind], **AutodiffMagics.magics[kind]} for kind in ("line", "cell")
+}
 
 
 def _parts(parsed: Any, magic: str) -> tuple[str, ...]:

@@ -285,3 +285,23 @@ def test_what_the_function_raises_comes_through():
         sparse_jacobian(broken)(X)
     with pytest.raises(ZeroDivisionError, match="^mine$"):
         jacobian_sparsity(broken)(X)
+
+
+def test_narrow_floats_come_as_float32_since_scipy_has_none():
+    found = sparse_jacobian(lambda x: x**2)(jnp.ones(3, jnp.bfloat16))
+    assert found.dtype == np.float32 and found.toarray().tolist() == (2 * np.eye(3)).tolist()
+    assert sparse_hessian(lambda x: (x**2).sum())(jnp.ones(3, jnp.float16)).dtype == np.float32
+
+
+def test_keywords_and_constants_of_the_call():
+    def function(x, *, weights):
+        return x * weights
+
+    weights = np.array([1.0, 0.0, 3.0], np.float32)
+    assert jacobian_sparsity(function)(X[:3], weights=weights).nnz == 2
+    found = sparse_jacobian(function)(X[:3], weights=weights)
+    np.testing.assert_allclose(found.toarray(), np.diag(weights))
+
+
+def test_import_adlib_does_not_load_it(run_python):
+    assert "adlib.experimental" not in run_python("import sys, adlib; print(*sys.modules)").split()

@@ -1,6 +1,7 @@
 """Memory records: sizes of residuals, peaks, and what checkpoints would do."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -86,6 +87,45 @@ def test_a_real_checkpoint_keeps_only_its_argument():
     record = memory_record(halves, (np.ones(N),))
     kept = [residual for residual in record.residuals if residual.extra]
     assert len(kept) == 3 and {r.bytes for r in kept} == {4 * N}
+
+
+def measured_peak(function, x):
+    """Bytes that NumPy allocates at the most while the gradient is computed, once it is warm."""
+    gradient = adlib.grad(function)
+    for _ in range(3):
+        gradient(x)
+    tracemalloc.start()
+    try:
+        gradient(x)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_peak_is_what_the_engine_allocates():
+    x = jnp.ones(200_000)
+    record = memory_record(chain, (x,))
+    predicted = record.peak_bytes - record.argument_bytes
+    assert measured_peak(chain, x) == pytest.approx(predicted, rel=0.02)
+
+
+def test_the_peak_with_a_checkpoint_is_what_the_engine_allocates():
+    def first(x):
+        for _ in range(5):
+            x = jnp.sin(x)
+        return x
+
+    def checkpointed(x):
+        x = adlib.checkpoint(first)(x)
+        for _ in range(3):
+            x = jnp.sin(x)
+        return x.sum()
+
+    x = jnp.ones(200_000)
+    record = memory_record(chain, (x,))
+    (place,) = [place for place in record.checkpoints if place.equations == 5]
+    predicted = place.peak_bytes - record.argument_bytes
+    assert measured_peak(checkpointed, x) == pytest.approx(predicted, rel=0.02)
 
 
 def test_where_nothing_helps_no_checkpoint_is_named():

@@ -26,7 +26,7 @@ def test_statistics_are_of_the_finite_entries():
     summary = summarize(jnp.array([1.0, np.nan, np.inf, 3.0, -np.inf]))
     assert (summary.finite, summary.nans, summary.infs) == (2, 1, 2)
     assert (summary.min, summary.max, summary.mean) == (1.0, 3.0, 2.0)
-    assert summary.bad == "nan" and summary.text() == "1 … 3, mean 2, 1 nan, 2 inf"
+    assert summary.text() == "1 … 3, mean 2, 1 nan, 2 inf"
 
 
 @pytest.mark.parametrize(

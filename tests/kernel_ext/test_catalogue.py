@@ -42,7 +42,7 @@ def test_every_example_runs(ipython, cell):
     ipython.run("import numpy as np, adlib, adlib.numpy as jnp\nfrom adlib import grad")
     ipython.run("import matplotlib; matplotlib.use('agg')\nfrom adlib_kernel import exercise")
     ipython.run("def f(x, y=1.0):\n    return jnp.sum(jnp.sin(x) * y)\ng = f")
-    ipython.run("x, y, v, w = 1.0, 2.0, 0.5, 3.0")
+    ipython.run("x, y, v, w, xs = 1.0, 2.0, 0.5, 3.0, np.arange(3.0)")
     ipython.run("exercise('slope', lambda x: 2 * x, points=[1.0]); my_slope = lambda x: 2 * x")
     if "cost." in cell:
         ipython.run("%adtime -n 1 -r 1 -o cost f(x, y)")

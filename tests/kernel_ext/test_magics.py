@@ -261,7 +261,7 @@ def test_mistakes_in_derivatives_are_explained_without_a_traceback(shell, cell, 
 
 def test_jaxpr_of_a_cell_names_its_inputs(shell):
     view = shell.run("%%jaxpr --text x y\nz = f(x, y)\nz * x")
-    assert [node.label for node in view.record.of_kind("input")] == ["x", "y"]
+    assert [node.note for node in view.record.of_kind("input")] == ["x", "y"]
     number = shell.shell.execution_count - 1
     assert view.record.of_kind("equation")[-1].source == f"In[{number}]:3"
 
@@ -351,6 +351,7 @@ def test_errors_in_a_checked_cell_name_its_line(asked):
         ("%check slope", "such as %check slope my_slope; the answer is missing."),
         ("%check slpoe 3", "there is no exercise slpoe. Did you mean slope?"),
         ("%check slope 3 +", "%check wants an expression; this is not one expression: 3 +"),
+        ("%%check\n1", "%%check wants the name of an exercise, such as %%check slope; nothing"),
         ("%%check slope\nimport os", "%%check wants a cell whose last line is the answer"),
         ("%%check slope\n# nothing", "this cell is empty."),
         ("%%check --hnit slope\n1", "no option --hnit. Did you mean --hint?"),

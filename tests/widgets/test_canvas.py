@@ -29,4 +29,4 @@ def test_sizes_have_three_digits_and_a_unit():
 def test_heat_is_symmetric_around_white_and_marks_nan():
     assert heat_color(0.0, 2.0) == "#ffffff" and heat_color(float("nan"), 1.0) == "#111111"
     assert heat_color(5.0, 2.0) == heat_color(2.0, 2.0) != heat_color(-2.0, 2.0)
-    assert heat_color(float("inf"), 0.0) == "#ffffff"
+    assert heat_color(float("inf"), 0.0) == heat_color(2.0, 2.0)

@@ -28,12 +28,12 @@ def headline(function, *args):
         (entropy, (np.zeros(2),), "The result is finite, but its gradient holds NaN."),
         (jnp.sin, (0.0,), "No NaN and no infinity: the function and its derivatives are finite "
          "here."),
-        (lambda x: 1 / (1 + jnp.exp(-x)) + 1 / jnp.exp(200.0 + 0 * x), (0.0,), "Result and "
+        (lambda x: x + jnp.minimum(jnp.exp(lax.stop_gradient(x)), 5.0), (200.0,), "Result and "
          "gradient are finite; an infinity on the way there is made harmless."),
     ],
 )  # fmt: skip
 def test_the_headline(function, args, text):
-    assert headline(function, *args) in (text, text.replace("infinity.", "NaN."))
+    assert headline(function, *args) == text
 
 
 def test_the_reverse_sweep_and_the_hidden_cause_are_both_shown():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from adlib_widgets import theme
 from adlib_widgets.svg import escaped, number
 
 FORWARD = "#2a6f97"  # the forward sweep, primals and tangents
 REVERSE = "#b3541e"  # the reverse sweep, cotangents
 GRID = "#e4e4df"
-BAND = "#f1f1ec"
 _MARGIN = 14.0
 
 
@@ -124,7 +125,10 @@ def heat_color(value: float, most: float) -> str:
     """
     if value != value:
         return "#111111"
-    share = 0.0 if most == 0 else max(-1.0, min(1.0, value / most))
+    if most == 0 or math.isinf(value):
+        share = math.copysign(float(value != 0), value)
+    else:
+        share = max(-1.0, min(1.0, value / most))
     target = (192, 57, 43) if share > 0 else (36, 102, 168)
     mixed = [round(255 + (part - 255) * abs(share)) for part in target]
     return "#" + "".join(f"{part:02x}" for part in mixed)

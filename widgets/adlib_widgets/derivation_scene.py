@@ -69,16 +69,21 @@ def derivation_scene(record: DerivationRecord) -> Scene:
     for left, column in zip(lefts, columns, strict=True):
         shapes += _head(left, column)
     y = _HEAD
-    for k, origin in enumerate(bands):
-        if dropped > 0 and k == _MOST_BANDS // 2:
-            text = f"… {dropped} more equations: the table has them …"
+    for number, origin in enumerate(bands):
+        if dropped > 0 and number == _MOST_BANDS // 2:
+            text = f"… {dropped} more equations, listed below …"
             shapes.append(Text(0, y + 14, text, _SIZE, theme.MUTED, italic=True))
             y += 24
         lines = max(2 if origin >= 0 else 1, *(len(c.bands.get(origin, ())) for c in columns))
         height = lines * _LINE + 2 * _PAD
         shapes += _band(record, origin, y, width, height, label_width)
-        for left, column in zip(lefts, columns, strict=True):
+        for k, (left, column) in enumerate(zip(lefts, columns, strict=True)):
             shapes += _lines(left, y, height, column, column.bands.get(origin, ()))
+            if column.program.upward and origin in columns[k - 1].bands:
+                if origin not in column.bands:  # a sum's transpose needs no equation
+                    text = "passed on unchanged"
+                    spot = (left + _PAD + _STEP, y + height / 2 + 4)
+                    shapes.append(Text(*spot, text, _SMALL, theme.MUTED, italic=True))
         y += height + 4
     for left, column in zip(lefts, columns, strict=True):
         shapes += _foot(left, y, column)
@@ -91,7 +96,7 @@ def _column(program: ProgramRecord) -> _Column:
         bands.setdefault(line.origin, []).append(line)
     if program.upward:  # so that the numbers grow upwards
         bands = {origin: lines[::-1] for origin, lines in bands.items()}
-    ends = [_ends("in", program.inputs), _ends("out", program.outputs)]
+    ends = [_ends("in", _inputs(program)), _ends("out", program.outputs)]
     widest = [
         *[_STEP + text_width(line.text, _SIZE) + _type_width(line) for line in program.lines],
         *[text_width(text, _SMALL) for text in [_note(program), *ends]],
@@ -110,6 +115,10 @@ def _type(line: LineRecord) -> str:
     return line.type if any(digit.isdigit() for digit in line.type.partition("[")[2]) else ""
 
 
+def _inputs(program: ProgramRecord) -> list[str]:
+    return [*program.inputs, *(f"constant {name}" for name in program.constants)]
+
+
 def _note(program: ProgramRecord) -> str:
     return f"{'↑ ' if program.upward else '↓ '}{program.note}"
 
@@ -121,7 +130,7 @@ def _ends(word: str, names: Sequence[str], most: int = 8) -> str:
 
 def _head(x: float, column: _Column) -> list[Shape]:
     program = column.program
-    start = _ends("in", program.inputs)
+    start = _ends("in", _inputs(program))
     below = program.upward
     return [
         Text(x + _PAD, 16, program.title, 15.0, bold=True),
@@ -132,7 +141,7 @@ def _head(x: float, column: _Column) -> list[Shape]:
 
 def _foot(x: float, y: float, column: _Column) -> list[Shape]:
     program = column.program
-    end = _ends("in", program.inputs) if program.upward else _ends("out", program.outputs)
+    end = _ends("in", _inputs(program)) if program.upward else _ends("out", program.outputs)
     return [Text(x + _PAD, y + 14, end, _SMALL, theme.VALUE)]
 
 

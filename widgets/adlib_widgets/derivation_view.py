@@ -13,6 +13,8 @@ from adlib_widgets.derivation_scene import derivation_scene
 from adlib_widgets.scene import Scene
 from adlib_widgets.svg import scene_svg
 
+_MOST_ROWS = 500  # of the table of equations
+
 
 class DerivationView:
     """The programs from a function to its derivative, side by side.
@@ -33,9 +35,8 @@ class DerivationView:
     @cached_property
     def svg(self) -> str:
         """The programs as the text of an SVG file."""
-        return scene_svg(
-            self._scene, title=f"derivation: {self.record.kind}", description=str(self)
-        )
+        words = repr(self) if self._short else describe(self.record)
+        return scene_svg(self._scene, title=f"derivation: {self.record.kind}", description=words)
 
     @cached_property
     def html(self) -> str:
@@ -47,7 +48,13 @@ class DerivationView:
             for program in self.record.programs
             for line in program.lines
         ]
-        return picture + html.details(html.counted(len(rows), "equation"), html.table(heads, rows))
+        # a table of thousands of cells makes a page slow: the text says the same
+        content = html.table(heads, rows) if self._short else html.preformatted(repr(self))
+        return picture + html.details(html.counted(len(rows), "equation"), content)
+
+    @property
+    def _short(self) -> bool:
+        return sum(len(program.lines) for program in self.record.programs) <= _MOST_ROWS
 
     def _origin(self, line: LineRecord) -> tuple[str, str]:
         if line.origin < 0:

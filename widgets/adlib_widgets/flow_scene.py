@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adlib.inspect import ArraySummary, FlowRecord, FlowValue
+from adlib.inspect import ArraySummary, FlowOutput, FlowRecord, FlowStep, FlowValue
 from adlib.inspect.rule_texts import cotangent_name, tangent_name
 from adlib_widgets import theme
 from adlib_widgets.canvas import FORWARD, GRID, REVERSE, Canvas, heat_color
@@ -49,7 +49,6 @@ class Row:
     """One row: its key, the equation, the primal, the tangent and the cotangent."""
 
     key: str
-    kind: str
     cells: tuple[Cell, ...]
     defines: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
@@ -61,9 +60,7 @@ def flow_rows(record: FlowRecord) -> list[Row]:
     steps = [_step_rows(step) for step in record.steps]
     if len(steps) > MOST_ROWS:
         half = MOST_ROWS // 2
-        gap = Row(
-            "", "gap", (_plain(f"… {len(steps) - 2 * half} more equations …"),) + (Cell(),) * 3
-        )
+        gap = Row("", (_plain(f"… {len(steps) - 2 * half} more equations …"),) + (Cell(),) * 3)
         rows += [row for group in steps[:half] for row in group]
         rows += [gap, *(row for group in steps[-half:] for row in group)]
     else:
@@ -179,38 +176,38 @@ def _draw_cell(canvas: Canvas, cell: Cell, left: float, top: float) -> None:
 def _input_row(name: str, value: FlowValue) -> Row:
     text = f"{value.value.name} = {name}"
     cells = (_equation_cell(text, value.value.type), *_value_cells(value))
-    return Row("input", "input", cells, (value.value.name,))
+    return Row("input", cells, (value.value.name,))
 
 
-def _step_rows(step: object) -> list[Row]:
+def _step_rows(step: FlowStep) -> list[Row]:
     rows = []
-    for i, value in enumerate(step.results):  # type: ignore[attr-defined]
-        text = f"{value.value.name} = {step.text}"  # type: ignore[attr-defined]
+    for i, value in enumerate(step.results):
+        text = f"{value.value.name} = {step.text}"
         if i:
             text = f"{value.value.name} = …"
         cells = (_equation_cell(text, value.value.type), *_value_cells(value))
-        source = "" if i else step.source  # type: ignore[attr-defined]
-        rows.append(Row(source, "equation", cells, (value.value.name,), step.operands))  # type: ignore[attr-defined]
+        source = "" if i else step.source
+        rows.append(Row(source, cells, (value.value.name,), step.operands))
     return rows
 
 
-def _output_row(output: object) -> Row:
-    name, operand = output.name, output.operand  # type: ignore[attr-defined]
-    seed = output.cotangent  # type: ignore[attr-defined]
+def _output_row(output: FlowOutput) -> Row:
+    name, operand = output.name, output.operand
+    seed = output.cotangent
     cotangent = Cell()
     if seed is not None:
         head = ((f"{cotangent_name(operand)} starts as ", theme.MUTED, False),)
-        cotangent = _with_value(head, seed, REVERSE, "")
+        cotangent = _with_value(head, seed, REVERSE)
     tangent = Cell()
-    if output.tangent is not None:  # type: ignore[attr-defined]
-        tangent = _with_value((), output.tangent, FORWARD, "")  # type: ignore[attr-defined]
+    if output.tangent is not None:
+        tangent = _with_value((), output.tangent, FORWARD)
     cells = (
-        _equation_cell(f"{name} = {operand}", output.primal.type),  # type: ignore[attr-defined]
-        _with_value((), output.primal, FORWARD, ""),  # type: ignore[attr-defined]
+        _equation_cell(f"{name} = {operand}", output.primal.type),
+        _with_value((), output.primal, FORWARD),
         tangent,
         cotangent,
     )
-    return Row("output", "output", cells, (), (operand,))
+    return Row("output", cells, (), (operand,))
 
 
 def _equation_cell(text: str, kind: str) -> Cell:
@@ -219,7 +216,7 @@ def _equation_cell(text: str, kind: str) -> Cell:
 
 
 def _value_cells(value: FlowValue) -> tuple[Cell, Cell, Cell]:
-    primal = _with_value((), value.primal, FORWARD, "")
+    primal = _with_value((), value.primal, FORWARD)
     tangent = Cell()
     name = value.value.name
     if value.tangent is not None:
@@ -227,7 +224,7 @@ def _value_cells(value: FlowValue) -> tuple[Cell, Cell, Cell]:
         pieces += [f"{value.rule} = "] if value.rule else []
         pieces += [f"{value.numbers} = "] if _says_more(value.numbers, value.tangent) else []
         head = ((_clip("".join(pieces)), theme.INK, False),)
-        tangent = _with_value(head, value.tangent, FORWARD, "")
+        tangent = _with_value(head, value.tangent, FORWARD)
     return primal, tangent, _cotangent_cell(value)
 
 
@@ -244,7 +241,7 @@ def _cotangent_cell(value: FlowValue) -> Cell:
         else:
             more = f"{part.numbers} = " if _says_more(part.numbers, part.cotangent) else ""
             head = ((_clip(f"{name} = {part.rule} = {more}"), theme.INK, False),)
-        return _with_value(head, value.cotangent, REVERSE, "")
+        return _with_value(head, value.cotangent, REVERSE)
     lines: list[Line] = []
     for i, part in enumerate(parts):
         more = f"{part.numbers} = " if _says_more(part.numbers, part.cotangent) else ""
@@ -252,7 +249,7 @@ def _cotangent_cell(value: FlowValue) -> Cell:
         text = f"{sign}{part.rule} = {more}{part.cotangent.text()}"
         lines.append(((_clip(text), theme.INK, False),))
     indent = " " * len(value.value.name) + " = "
-    total = _with_value(((indent, theme.INK, False),), value.cotangent, REVERSE, "")
+    total = _with_value(((indent, theme.INK, False),), value.cotangent, REVERSE)
     return Cell((*lines, *total.lines), total.preview)
 
 
@@ -260,7 +257,7 @@ def _says_more(numbers: str, result: ArraySummary) -> bool:
     return bool(numbers) and numbers != result.text()
 
 
-def _with_value(head: Line, summary: ArraySummary, color: str, tail: str) -> Cell:
+def _with_value(head: Line, summary: ArraySummary, color: str) -> Cell:
     """Text that ends in a number, or for an array in its range over a small picture."""
     text = summary.text() or "(keys)"
     if summary.size == 1:

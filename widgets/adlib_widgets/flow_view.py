@@ -39,7 +39,7 @@ class FlowView(StaticView):
     def html(self) -> str:  # type: ignore[override]
         """The view as HTML that needs no scripts and no trust."""
         svg, width = self._picture
-        forward = _table(["equation", "primal", "tangent", "line"], list(self._forward()))
+        forward = _table(["step", "equation", "primal", "tangent", "line"], list(self._forward()))
         reverse = _table(["value", "cotangent", "from"], list(self._reverse()))
         return "".join(
             [
@@ -53,25 +53,24 @@ class FlowView(StaticView):
         steps = html.counted(len(self.record.steps), "equation")
         return f"Forward and reverse sweep through {steps}, with the numbers at every step."
 
-    def _forward(self) -> Iterator[tuple[str, str, str, str]]:
-        """Rows of the forward sweep: equation, primal, tangent, line."""
+    def _forward(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """Rows of the forward sweep: step, equation, primal, tangent, line."""
         for name, value in self.record.inputs:
             tangent = _tangent_text(value)
-            yield f"{value.value} = {name}", value.primal.text(), tangent, ""
+            yield "input", f"{value.value} = {name}", value.primal.text(), tangent, ""
         for step in self.record.steps:
             for value in step.results:
                 equation = f"{value.value} = {step.text}"
-                yield equation, value.primal.text(), _tangent_text(value), step.source
+                yield step.id, equation, value.primal.text(), _tangent_text(value), step.source
         for output in self.record.outputs:
             tangent = "" if output.tangent is None else output.tangent.text()
-            yield f"{output.name} = {output.operand}", output.primal.text(), tangent, ""
+            yield output.id, f"{output.name} = {output.operand}", output.primal.text(), tangent, ""
 
     def _reverse(self) -> Iterator[tuple[str, str, str]]:
         """Rows of the reverse sweep, from the results back: value, cotangent, who gave it."""
-        values = [value for step in self.record.steps for value in step.results]
-        named = [("", value) for value in values]
-        named = [*self.record.inputs, *named]
-        for _, value in reversed(named):
+        values = [value for _, value in self.record.inputs]
+        values += [value for step in self.record.steps for value in step.results]
+        for value in reversed(values):
             if value.cotangent is None:
                 continue
             bar = cotangent_name(value.value.name)
@@ -126,18 +125,12 @@ def show_flow(function: Callable[..., Any]) -> Callable[..., FlowView]:
       unchanged.
 
     >>> import adlib.numpy as jnp
-    >>> show_flow(lambda x: jnp.sin(x) * x)(2.0)
-    forward sweep
-      a:f32[] = x        2       ȧ = 1
-      b:f32[] = sin a    0.9093  ḃ = cos(a)·ȧ = (−0.4161)·1 = −0.4161
-      c:f32[] = b·a      1.819   ċ = a·ḃ + b·ȧ = 2·(−0.4161) + 0.9093·1 = 0.07701
-      result = c         1.819   0.07701
-    reverse sweep
-      c̄  seed = 1                        out_0
-      b̄  a·c̄ = 2·1 = 2                   mul_0
-      ā  b·c̄ = 0.9093·1 = 0.9093         mul_0
-      ā  cos(a)·b̄ = (−0.4161)·2 = −0.8323  sin_0
-      ā  sum = 0.07701
+    >>> view = show_flow(lambda x: jnp.sin(x) * x)(2.0)
+    >>> for step in view.record.steps:
+    ...     (value,) = step.results
+    ...     print(step.text, "|", value.rule, "=", value.numbers)
+    sin a | cos(a)·ȧ = (−0.4161)·1
+    b·a | a·ḃ + b·ȧ = 2·(−0.4161) + 0.9093·1
     """
 
     def shown(*args: Any, tangent: Any = None, cotangent: Any = None, **kwargs: Any) -> FlowView:

@@ -22,7 +22,7 @@ _BEST = "#2f855a"
 def memory_svg(record: MemoryRecord, *, description: str) -> tuple[str, float]:
     """The picture as an SVG document, and its width."""
     count = len(record.moments)
-    step = max(6.0, min(34.0, 860.0 / max(count, 1)))
+    step = min(34.0, 860.0 / max(count, 1))
     width = _LEFT + max(step * count, 420.0) + _RIGHT
     canvas = Canvas()
     labels = count <= _MOST_LABELS
@@ -137,7 +137,7 @@ def _bars(canvas: Canvas, record: MemoryRecord, top: float) -> float:
     canvas.text(_LEFT, top, title, bold=True)
     best = record.best_checkpoint
     places = record.checkpoints
-    step = max(3.0, min(34.0, 860.0 / len(places)))
+    step = min(34.0, 860.0 / len(places))
     base = top + 22 + _BAR_HEIGHT
     most = max(record.peak_bytes, *(place.peak_bytes for place in places))
     for i, place in enumerate(places):

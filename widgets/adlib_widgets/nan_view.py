@@ -101,6 +101,7 @@ class NanView(StaticView):
 
 def _where(bad: BadEquation) -> str:
     place = f" at entry {list(bad.index)}" if bad.index else ""
+    place += f", in {bad.inside}" if bad.inside else ""
     name = "NaN" if bad.kind == "nan" else "Infinity"
     return f"{name} {_TITLES[bad.sweep]}{place}"
 
@@ -134,8 +135,10 @@ def _card(title: str, bad: BadEquation) -> str:
         source = f'<div style="opacity:0.8">{_code(line)}</div>'
     repair = f"<div><b>Repair.</b> {escaped(bad.repair)}</div>" if bad.repair else ""
     code = html.preformatted(bad.repair_code) if bad.repair_code else ""
+    # the page's own ink, which a dark theme turns light
+    edge = "currentColor" if bad.sweep == "primal" else _COLORS[bad.sweep]
     return (
-        f'<div style="border-left:4px solid {_COLORS[bad.sweep]};padding:2px 0 2px 12px;'
+        f'<div style="border-left:4px solid {edge};padding:2px 0 2px 12px;'
         f'margin:10px 0;max-width:760px"><div style="font-weight:600">{escaped(head)}</div>'
         f"<div><b>{_code(bad.text)}</b></div>{source}"
         f"{html.table(['value', 'type', 'entries'], _operand_rows(bad))}"

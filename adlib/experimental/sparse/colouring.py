@@ -102,7 +102,7 @@ def colour_symmetric(pattern: Any) -> Indices:
 
 def _star_conflicts(v: int, neighbours: list[list[int]], colour: list[int]) -> set[int]:
     """The colours that vertex v must not take."""
-    taken = set()
+    taken: set[int] = set()
     for w in neighbours[v]:
         if colour[w] < 0:
             # w may get a colour that closes a two-coloured path through v: keep its

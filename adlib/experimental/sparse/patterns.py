@@ -212,8 +212,8 @@ def _dot_side(side: int, value: Value, other: Value, contract: Any, batch: Any) 
     def ordered(which: int, v: Value) -> tuple[list[int], int, int, int]:
         b, c = list(batch[which]), list(contract[which])
         free = [d for d in range(len(v.shape)) if d not in b and d not in c]
-        sizes = [math.prod(v.shape[d] for d in group) for group in (b, free, c)]
-        return [*b, *free, *c], *sizes
+        first, second, third = (math.prod(v.shape[d] for d in part) for part in (b, free, c))
+        return [*b, *free, *c], first, second, third
 
     axes, batches, free, summed = ordered(side, value)
     other_axes, _, other_free, _ = ordered(1 - side, other)

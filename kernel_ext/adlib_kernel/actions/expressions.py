@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,6 +136,9 @@ class CellFunction:
         first_line: int = 1,
     ) -> None:
         self.names = tuple(names)
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        # what pictures of the cell call its inputs
+        self.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in self.names])
         self._namespace = namespace
         # the blank lines make line numbers those of the cell as the user sees it
         tree = ast.parse("\n" * (first_line - 1) + cell, filename=filename)

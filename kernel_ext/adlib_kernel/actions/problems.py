@@ -67,7 +67,7 @@ def problem_of_call(call: Call, magic: str) -> Problem:
       MagicMistake: if none does.
     """
     given = (*call.args, *call.kwargs.values())
-    places = [i for i, value in enumerate(given) if _all_floats(value)]
+    places = [i for i, value in enumerate(given) if is_float_tree(value)]
     if not places:
         raise MagicMistake(
             f"{magic} {call.text}: no argument is a float or an array of floats, so there is "
@@ -87,7 +87,8 @@ def problem_of_call(call: Call, magic: str) -> Problem:
     return Problem(function, tuple(names[i] for i in places), tuple(given[i] for i in places))
 
 
-def _all_floats(value: Any) -> bool:
+def is_float_tree(value: Any) -> bool:
+    """Whether a value is a float, an array of floats or a pytree of them (not an empty one)."""
     leaves = adlib.tree_util.tree_leaves(value)
     return bool(leaves) and all(map(_is_float, leaves))
 

@@ -73,5 +73,5 @@ def test_the_graph_is_that_of_value_and_gradient():
     result = gradient_of_cell("x * x", ["x"], {"x": 2.0}, graph=True)
     assert repr(result).startswith("value  4.0  f32[]\nd/dx   4.0  f32[]\n{ lambda ; a:f32[]. let")
     assert "<img" in result._repr_mimebundle_()["text/html"]
-    assert [node.label for node in result.graph.record.of_kind("input")] == ["x"]
+    assert [node.note for node in result.graph.record.of_kind("input")] == ["x"]
     assert gradient_of_cell("x * x", ["x"], {"x": 2.0}).graph is None
