@@ -28,6 +28,7 @@ lab:  ## set up, then open JupyterLab on notebooks/ (PORT=8890 to choose a port)
 
 cookbook:  ## run every notebook headless and write build/cookbook/*.html
 	$(bootstrap) setup --venv $(VENV) --extras notebook
+	@mkdir -p build
 	$(NOTEBOOK_ENV) $(BIN)/python tools/cookbook.py
 
 test: lint types notebooks unit  ## everything: lint, types, notebooks against their outputs, tests and doctests
@@ -44,6 +45,7 @@ types: setup
 
 # nbval has its own configuration: a warning in a notebook is output to compare, not an error.
 notebooks: setup  ## compare each notebook's committed outputs with a fresh run
+	@mkdir -p build
 	$(NOTEBOOK_ENV) $(BIN)/python -m pytest -c tests/nbval.ini --rootdir . -n $(WORKERS) --dist loadscope notebooks
 
 # Doctests import each module by its own name: a second copy would define primitives twice.

@@ -164,7 +164,8 @@ def _weighted(
     cumulative = jnp.cumsum(weights)
     zero, one = (jnp.asarray(v, dtype) for v in (0, 1))
     u = _uniform(key, zero, one, shape=shape, dtype=dtype)
-    return jnp.searchsorted(cumulative, cumulative[-1] * (1 - u))  # type: ignore[no-any-return]
+    place = jnp.searchsorted(cumulative, cumulative[-1] * (1 - u))
+    return place.astype(int)  # type: ignore[no-any-return]
 
 
 def categorical(
