@@ -91,6 +91,22 @@ def normalize_argnums(argnums: Any) -> tuple[int, ...]:
     return (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
 
+def nondiff_positions(fun: Callable[..., Any], argnums: Any, argnames: Any) -> tuple[int, ...]:
+    """Positions of the arguments given by number and by name."""
+    names = (argnames,) if isinstance(argnames, str) else tuple(argnames)
+    numbers = normalize_argnums(argnums)
+    if not names:
+        return numbers
+    parameters = list(_signature(fun).parameters)
+    unknown = [n for n in names if n not in parameters]
+    if unknown:
+        raise ValueError(
+            f"nondiff_argnames {unknown} are no parameters of {name_of(fun)}, which has "
+            f"{parameters}.{here()}"
+        )
+    return tuple(sorted({*numbers, *map(parameters.index, names)}))
+
+
 def flatten_values(value: Any, what: str) -> tuple[list[Array], tree.PyTreeDef]:
     """Leaves of a result as Arrays."""
     leaves, treedef = tree.flatten(value)

@@ -14,7 +14,7 @@ from adlib.control.calls import (
     flatten_values,
     merge_arguments,
     name_of,
-    normalize_argnums,
+    nondiff_positions,
     positional,
     split_arguments,
 )
@@ -96,8 +96,8 @@ class custom_jvp:
 
     Args:
       fun: the function; called as it is wherever it is not differentiated.
-      nondiff_argnums: positions of arguments that are no arrays (functions, say); they come
-        first in the rule's signature.
+      nondiff_argnums, nondiff_argnames: positions and names of arguments that are no arrays
+        (functions, say); they come first in the rule's signature.
 
     >>> import adlib, adlib.numpy as jnp
     >>> @adlib.custom_jvp
@@ -116,7 +116,7 @@ class custom_jvp:
     ) -> None:
         functools.update_wrapper(self, fun)
         self.fun = fun
-        self.nondiff_argnums = normalize_argnums(nondiff_argnums)
+        self.nondiff_argnums = nondiff_positions(fun, nondiff_argnums, nondiff_argnames)
         self.jvp: Callable[..., Any] | None = None
         self.symbolic_zeros = False
 

@@ -14,7 +14,7 @@ from adlib.control.calls import (
     flatten_values,
     merge_arguments,
     name_of,
-    normalize_argnums,
+    nondiff_positions,
     positional,
     split_arguments,
 )
@@ -186,8 +186,8 @@ class custom_vjp:
 
     Args:
       fun: the function; called as it is wherever it is not differentiated.
-      nondiff_argnums: positions of arguments that are no arrays; they come first in the
-        backward pass's signature.
+      nondiff_argnums, nondiff_argnames: positions and names of arguments that are no arrays;
+        they come first in the backward pass's signature.
 
     >>> import adlib, adlib.numpy as jnp
     >>> @adlib.custom_vjp
@@ -203,7 +203,7 @@ class custom_vjp:
     ) -> None:
         functools.update_wrapper(self, fun)
         self.fun = fun
-        self.nondiff_argnums = normalize_argnums(nondiff_argnums)
+        self.nondiff_argnums = nondiff_positions(fun, nondiff_argnums, nondiff_argnames)
         self.fwd: Callable[..., Any] | None = None
         self.bwd: Callable[..., Any] | None = None
 

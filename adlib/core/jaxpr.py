@@ -89,7 +89,6 @@ class Jaxpr:
       constvars, invars: list of Var.
       eqns: list of Eqn in order of execution.
       outvars: list of Var or Literal.
-      names: argument and function names where known, for messages.
     """
 
     __slots__ = ("__weakref__", "constvars", "eqns", "invars", "outvars")

@@ -192,6 +192,17 @@ def test_nondiff_arguments_come_first_in_rules():
     assert float(jit(grad(lambda x: run(jnp.sin, x)))(4.0)) == 5.0
 
 
+def test_nondiff_arguments_by_name():
+    @partial(custom_vjp, nondiff_argnames="f")
+    def run(x, f):
+        return f(x)
+
+    run.defvjp(lambda x, f: (f(x), None), lambda f, res, g: (4 * g,))
+    assert float(grad(run)(2.0, jnp.sin)) == 4.0
+    with pytest.raises(ValueError, match="are no parameters of"):
+        custom_jvp(lambda x: x, nondiff_argnames=("y",))
+
+
 def test_keyword_and_default_arguments():
     @custom_jvp
     def f(x, y=3.0):
