@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import operator
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -133,7 +134,7 @@ class JitFunction:
         concrete = not consts and all([type(v) is ArrayImpl for v in values])
         if concrete and type(state.trace) is EvalTrace and derive.usable():
             outs: list[Any] = run(traced.jaxpr, values)
-            if not kwargs and len(values) == len(args) and all(map(_same, values, args)):
+            if not kwargs and len(values) == len(args) and all(map(operator.is_, values, args)):
                 self._remember(args, traced)
         else:
             outs = jit_p.bind(*consts, *values, jaxpr=traced.jaxpr, name=self._name)
@@ -215,10 +216,6 @@ class JitFunction:
 
     def __repr__(self) -> str:
         return f"<jitted {name_of(self._fun)}>"
-
-
-def _same(x: Any, y: Any) -> bool:
-    return x is y
 
 
 _functions: weakref.WeakSet[JitFunction] = weakref.WeakSet()

@@ -8,9 +8,12 @@ from typing import Any
 from adlib.base import tree
 from adlib.base.source import here
 from adlib.base.treedef import PyTreeDef
-from adlib.control.calls import name_of
+from adlib.control.calls import (
+    name_of,
+    values_of,
+)
 from adlib.control.custom_vjp import custom_vjp
-from adlib.control.functions import evaluate, trace, values_of
+from adlib.control.functions import evaluate, trace
 from adlib.core import dtypes
 from adlib.core.jaxpr import ClosedJaxpr
 

@@ -21,7 +21,7 @@ from adlib.core.avals import ShapedArray, Zero, same_type
 from adlib.interpreters.jvp import jvp_flat
 from adlib.interpreters.linearize import LinearMap, linearize_flat
 from adlib.interpreters.transpose import pull_back, transpose_flat
-from adlib.ops.reshaping import zeros
+from adlib.ops.reshaping import instantiate, zeros
 
 # ----------------------------------------------------------------------- grad
 
@@ -110,14 +110,10 @@ def _gradients(linear: LinearMap, cts: list[Any], args: Any, chosen: Any) -> lis
     if any(t is None for t in linear.inputs):
         leaves = [leaf for i in chosen for leaf in tree.leaves(args[i])]
         return [
-            _float0_zeros(as_value(leaf).aval) if t is None else _instantiate(ct)
+            _float0_zeros(as_value(leaf).aval) if t is None else instantiate(ct)
             for leaf, t, ct in zip(leaves, linear.inputs, cts, strict=True)
         ]
-    return [_instantiate(ct) for ct in cts]
-
-
-def _instantiate(ct: Any) -> Any:
-    return zeros(ct.aval) if type(ct) is Zero else ct
+    return [instantiate(ct) for ct in cts]
 
 
 def _check_input(value: Array, holomorphic: bool, allow_int: bool) -> None:
@@ -256,7 +252,7 @@ def vjp(
 
     def pull(linear: LinearMap, ct: Any) -> tuple[Any, ...]:
         flat = [
-            _float0_zeros(aval) if g is None else _instantiate(g)
+            _float0_zeros(aval) if g is None else instantiate(g)
             for g, aval in zip(
                 pull_back(linear, _check_cotangents(partial, out_avals, ct)), in_avals, strict=True
             )
@@ -429,7 +425,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Any = 
 
     def transposed(linear: LinearMap, ct: Any) -> tuple[Any, ...]:
         cts = _check_cotangents(partial, out_avals, ct)
-        flat = [_instantiate(g) for g in pull_back(linear, cts)]
+        flat = [instantiate(g) for g in pull_back(linear, cts)]
         return tuple(partial.unflatten_args(flat))
 
     return LinearFunction(transposed, linear, f"transpose of {name_of(fun)}")

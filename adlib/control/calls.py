@@ -107,7 +107,7 @@ def nondiff_positions(fun: Callable[..., Any], argnums: Any, argnames: Any) -> t
     return tuple(sorted({*numbers, *map(parameters.index, names)}))
 
 
-def flatten_values(value: Any, what: str) -> tuple[list[Array], tree.PyTreeDef]:
+def values_of(value: Any, what: str) -> tuple[list[Array], tree.PyTreeDef]:
     """Leaves of a result as Arrays."""
     leaves, treedef = tree.flatten(value)
     return [as_value(leaf, what) for leaf in leaves], treedef
@@ -127,7 +127,7 @@ class FlatFunction:
 
     def __call__(self, *flat: Any) -> list[Array]:
         out = self.function(*tree.unflatten(self.in_tree, flat))
-        leaves, self.out_tree = flatten_values(out, self.what)
+        leaves, self.out_tree = values_of(out, self.what)
         return leaves
 
 

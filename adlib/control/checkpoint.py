@@ -7,8 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from adlib.base import tree
-from adlib.control.calls import merge_arguments, name_of, normalize_argnums
-from adlib.control.functions import evaluate, trace, values_of, zero_mask
+from adlib.control.calls import (
+    merge_arguments,
+    name_of,
+    normalize_argnums,
+    values_of,
+)
+from adlib.control.functions import evaluate, trace, zero_mask
 from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero
 from adlib.core.evaluate import EvalTrace
 from adlib.core.jaxpr import ClosedJaxpr, Jaxpr, Var, dead_code_eliminated

@@ -9,13 +9,15 @@ import numpy as np
 
 from adlib.base import tree
 from adlib.base.source import here
-from adlib.control.calls import name_of
+from adlib.control.calls import (
+    name_of,
+    values_of,
+)
 from adlib.control.functions import (
     arrays,
     check_same_structure,
     evaluate,
     trace,
-    values_of,
     zero_mask,
 )
 from adlib.core import dtypes

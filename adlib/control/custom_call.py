@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from adlib.base import tree
-from adlib.control.calls import FlatFunction, call, flatten_values, name_of, staged
+from adlib.control.calls import FlatFunction, call, name_of, staged, values_of
 from adlib.control.jit import hoist_tracers
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import Primitive, define_primitive
@@ -81,5 +81,5 @@ class PythonCall(FlatFunction):
         given = self.original if untouched else flat
         out = self.function(*tree.unflatten(self.in_tree, given))
         self.raw = (out,) if untouched else None
-        leaves, self.out_tree = flatten_values(out, self.what)
+        leaves, self.out_tree = values_of(out, self.what)
         return leaves

@@ -11,12 +11,12 @@ from adlib.base.source import here
 from adlib.control.calls import (
     FlatFunction,
     call,
-    flatten_values,
     merge_arguments,
     name_of,
     nondiff_positions,
     positional,
     split_arguments,
+    values_of,
 )
 from adlib.control.custom_call import PythonCall, define_custom_call
 from adlib.core.array import as_value
@@ -214,7 +214,7 @@ class _Rule:
             raise TypeError(
                 f"{who} must return a pair (primal_out, tangent_out), got {type(result)}.{here()}"
             )
-        outs, out_tree = flatten_values(result[0], who)
+        outs, out_tree = values_of(result[0], who)
         out_tangents, tangent_tree = tree.flatten(result[1])
         out_tangents = [t if type(t) is Zero else as_value(t, who) for t in out_tangents]
         if out_tree != tangent_tree:

@@ -11,12 +11,12 @@ from adlib.base.source import here
 from adlib.base.treedef import PyTreeDef
 from adlib.control.calls import (
     call,
-    flatten_values,
     merge_arguments,
     name_of,
     nondiff_positions,
     positional,
     split_arguments,
+    values_of,
 )
 from adlib.control.custom_call import PythonCall, define_custom_call
 from adlib.core import dtypes
@@ -282,9 +282,9 @@ class _Passes:
             raise TypeError(
                 f"{who} must return a pair (primal_out, residuals), got {type(result)}.{here()}"
             )
-        outs, self.flat.out_tree = flatten_values(result[0], who)
+        outs, self.flat.out_tree = values_of(result[0], who)
         self.flat.raw = None
-        residuals, self.res_tree = flatten_values(result[1], who)
+        residuals, self.res_tree = values_of(result[1], who)
         return outs, residuals
 
     def backward(self, residuals: list[Any], cts: list[Any]) -> list[Any]:

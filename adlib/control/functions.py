@@ -17,12 +17,6 @@ from adlib.interpreters.stage import stage
 from adlib.ops.reshaping import instantiate
 
 
-def values_of(value: Any, what: str) -> tuple[list[Array], tree.PyTreeDef]:
-    """Leaves of an operand as Arrays, with their structure."""
-    leaves, treedef = tree.flatten(value)
-    return [as_value(leaf, what) for leaf in leaves], treedef
-
-
 def trace(
     function: Callable[..., Any], in_tree: tree.PyTreeDef, avals: Sequence[ShapedArray], what: str
 ) -> tuple[ClosedJaxpr, list[Any], tree.PyTreeDef]:

@@ -9,12 +9,14 @@ import numpy as np
 
 from adlib.base import tree
 from adlib.base.source import here
-from adlib.control.calls import name_of
+from adlib.control.calls import (
+    name_of,
+    values_of,
+)
 from adlib.control.functions import (
     check_same_structure,
     settle_weak_types,
     trace,
-    values_of,
 )
 from adlib.control.scan import scan_p
 from adlib.control.while_loop import while_loop

@@ -12,8 +12,11 @@ from typing import Any
 from adlib.base import tree
 from adlib.base.source import here
 from adlib.base.treedef import PyTreeDef
-from adlib.control.calls import name_of
-from adlib.control.functions import arrays, check_same_structure, evaluate, trace, values_of
+from adlib.control.calls import (
+    name_of,
+    values_of,
+)
+from adlib.control.functions import arrays, check_same_structure, evaluate, trace
 from adlib.core.avals import UndefinedPrimal, Zero
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import define_primitive

@@ -9,14 +9,16 @@ import numpy as np
 
 from adlib.base import tree
 from adlib.base.source import here
-from adlib.control.calls import name_of
+from adlib.control.calls import (
+    name_of,
+    values_of,
+)
 from adlib.control.functions import (
     check_same_structure,
     evaluate,
     reordered,
     settle_weak_types,
     trace,
-    values_of,
     zero_mask,
 )
 from adlib.core.avals import ShapedArray, Zero

@@ -16,7 +16,7 @@ from typing import Any
 from adlib.base import errors
 from adlib.base.source import SourceLocation, here
 from adlib.core.array import Array
-from adlib.core.avals import ShapedArray, is_undefined_primal
+from adlib.core.avals import is_undefined_primal
 
 
 class Trace:
@@ -208,7 +208,3 @@ class named_axis:
 
     def __exit__(self, *exc: object) -> None:
         state.axis_sizes = self._saved
-
-
-def type_of(x: Any) -> ShapedArray:
-    return x.aval  # type: ignore[no-any-return]

@@ -18,7 +18,6 @@ from adlib.core.trace import (
     fresh,
     named_axis,
     state,
-    type_of,
     using,
 )
 
@@ -139,7 +138,7 @@ def test_primitives_refuse_what_is_no_array():
 
 def test_texts_and_types_of_tracers():
     seen = []
-    jit(lambda x: seen.append((repr(x), f"{x}", type_of(x), isinstance(x, Tracer))) or x)(1.0)
+    jit(lambda x: seen.append((repr(x), f"{x}", x.aval, isinstance(x, Tracer))) or x)(1.0)
     vmap(lambda x: seen.append(repr(x)) or x)(jnp.ones((2, 3)))
     text, formatted, aval, is_tracer = seen[0]
     assert text == formatted == "StageTracer<f32[]>" and aval.weak_type and is_tracer
