@@ -1,13 +1,14 @@
 """What every test relies on: one BLAS thread, reproducible examples, and markers that mean it."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tools import chromium
 
 # NumPy's libraries read these once, when it is first imported; nothing above imports it.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -39,20 +40,23 @@ def _gpu_missing() -> str:
     return ""
 
 
-def chromium() -> str | None:
-    """The Chromium to drive: $CHROMIUM, the system's, or the one Playwright has downloaded."""
-    for name in (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"):
-        if name and (path := shutil.which(name)):
-            return path
-    cache = Path.home() / ".cache" / "ms-playwright"
-    return next((str(path) for path in cache.glob("chromium-*/chrome-linux*/chrome")), None)
+def _chromium_missing() -> str:
+    """Why browser tests cannot run here, or an empty string."""
+    try:
+        chromium.find()
+        import playwright.sync_api  # noqa: F401
+    except chromium.NoChromium as reason:
+        return str(reason)
+    except ImportError:
+        return "the Python package playwright is not installed"
+    return ""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what the machine cannot run, saying what is missing."""
     missing = {
         "gpu": _gpu_missing,
-        "browser": lambda: "" if chromium() else "Chromium is not installed",
+        "browser": _chromium_missing,
     }
     for marker, why in missing.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
@@ -62,10 +66,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium_path() -> str:
-    path = chromium()
-    assert path, "mark the test with @pytest.mark.browser: it is then skipped without Chromium"
-    return path
+def browser():
+    """One headless Chromium for the session; mark its tests ``browser``."""
+    from tests.browser_page import running_browser
+
+    with running_browser(chromium.find()) as started:
+        yield started
+
+
+@pytest.fixture
+def module_page(browser):
+    """An empty page for a widget's JavaScript (see tests/browser_page.py), without complaints."""
+    from tests.browser_page import ModulePage
+
+    context = browser.new_context(viewport={"width": 1000, "height": 800})
+    try:
+        host = ModulePage(context.new_page())
+        yield host
+        host.complaints.check()
+    finally:
+        context.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -54,6 +55,22 @@ class StaticView:
         if include:
             bundle = {kind: text for kind, text in bundle.items() if kind in include}
         return {kind: text for kind, text in bundle.items() if kind not in (exclude or ())}
+
+
+def explorer_of(view: StaticView, module: str, name: str) -> Any:
+    """The interactive form of ``view``: an instance of the class ``name`` of ``module``.
+
+    Raises:
+      ImportError: if the Python package anywidget is not installed.
+    """
+    try:
+        import anywidget  # noqa: F401
+    except ImportError:
+        raise ImportError(
+            "explore() needs the Python package anywidget: pip install 'adlib-jupyter[notebook]'. "
+            "The view itself shows without it."
+        ) from None
+    return getattr(importlib.import_module(module), name)(view)
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
