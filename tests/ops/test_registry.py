@@ -52,6 +52,9 @@ NOT_DIFFERENTIABLE = {
     "polygamma": ({0}, ValueError, "with respect to m is not supported"),
     "zeta": ({0}, ValueError, "with respect to x is not supported"),
     "regularized_incomplete_beta": ({0, 1}, ValueError, "with respect to a and b not supported"),
+    "expn": ({0}, ValueError, "with respect to n is not supported"),
+    "hyp1f1": ({0, 1}, ValueError, "the parameters have no closed derivative"),
+    "hyp2f1": ({0, 1, 2}, ValueError, "the parameters have no closed derivative"),
     "igamma_grad_a": ({0}, NotImplementedError, "second derivatives of igamma"),
     "random_gamma_grad": ({0, 1}, NotImplementedError, "second derivatives of igamma"),
 }
