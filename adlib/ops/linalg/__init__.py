@@ -6,6 +6,7 @@ from adlib.ops.linalg import (
     determinant,
     eigen,
     lu,
+    matrix_functions,
     parts,
     pseudo_inverse,
     qr,
