@@ -1,0 +1,3 @@
+"""``adlib.scipy.cluster``: clustering."""
+
+from adlib.scipy.cluster import vq
