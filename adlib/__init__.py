@@ -35,11 +35,13 @@ from adlib.api.devices import (
     local_device_count,
     local_devices,
 )
+from adlib.api.environment import ds, live_arrays, print_environment_info
 from adlib.api.jacobians import hessian, jacfwd, jacobian, jacrev
 from adlib.api.naming import ensure_compile_time_eval, named_call, named_scope, typeof
 from adlib.api.vectorize import vmap
 from adlib.backends import numpy_ as _numpy_backend
 from adlib.base.config import (
+    check_tracer_leaks,
     checking_leaks,
     config,
     debug_nans,
@@ -49,10 +51,13 @@ from adlib.base.config import (
     enable_checks,
     enable_x64,
     log_compiles,
+    no_tracing,
     numpy_dtype_promotion,
     numpy_rank_promotion,
+    softmax_custom_jvp,
     threefry_partitionable,
 )
+from adlib.control.callbacks import pure_callback
 from adlib.control.checkpoint import checkpoint, checkpoint_policies
 from adlib.control.custom_jvp import custom_jvp
 from adlib.control.custom_vjp import custom_vjp

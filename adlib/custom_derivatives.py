@@ -3,6 +3,7 @@
 from adlib.api.custom import closure_convert, custom_gradient
 from adlib.control.custom_jvp import custom_jvp
 from adlib.control.custom_vjp import custom_vjp
+from adlib.control.linear_call import linear_call
 from adlib.core.array import as_value
 from adlib.core.avals import Zero as SymbolicZero
 from adlib.ops.reshaping import instantiate
@@ -25,5 +26,6 @@ __all__ = [
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",
+    "linear_call",
     "zero_from_primal",
 ]

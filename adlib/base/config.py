@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import difflib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,8 +28,11 @@ _DEFAULTS: dict[str, Any] = {
     "jax_enable_checks": False,
     "jax_check_tracer_leaks": False,
     "jax_log_compiles": False,
+    "jax_no_tracing": False,
+    "jax_softmax_custom_jvp": True,
     "jax_traceback_filtering": "auto",
-    "jit_backend": "python",
+    "jit_backend": os.environ.get("ADLIB_JIT_BACKEND", "python"),
+    "jit_disk_cache": True,
 }
 
 # Flags that change what a traced program means: they are part of every jit cache key.
@@ -39,6 +43,7 @@ _TRACE_FLAGS = (
     "jax_numpy_rank_promotion",
     "jax_default_matmul_precision",
     "jax_disable_jit",
+    "jit_backend",
 )
 
 _overrides: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
@@ -174,3 +179,10 @@ log_compiles = FlagContext(
 )
 enable_checks = FlagContext("jax_enable_checks", "Context manager: check every result's type.")
 checking_leaks = FlagContext("jax_check_tracer_leaks", "Context manager: raise on leaked tracers.")
+check_tracer_leaks = checking_leaks
+no_tracing = FlagContext(
+    "jax_no_tracing", "Context manager: raise where a jitted function would be traced anew."
+)
+softmax_custom_jvp = FlagContext(
+    "jax_softmax_custom_jvp", "Context manager: taken for compatibility, softmax has one rule."
+)

@@ -66,6 +66,15 @@ class Eqn:
         self.params = params
         self.source = source
 
+    @property
+    def has_effect(self) -> bool:
+        """Whether running it does more than compute: itself, or an equation within it."""
+        if self.primitive.effect:
+            return True
+        if self.primitive.first_order:
+            return False
+        return any(jaxpr.has_effect for _, jaxpr in subjaxprs(self.params))
+
     def replace(self, **changes: Any) -> Eqn:
         """The same equation with some fields changed."""
         fields = {name: changes.get(name, getattr(self, name)) for name in self.__slots__}
@@ -91,7 +100,7 @@ class Jaxpr:
       outvars: list of Var or Literal.
     """
 
-    __slots__ = ("__weakref__", "constvars", "eqns", "invars", "outvars")
+    __slots__ = ("__weakref__", "_effect", "constvars", "eqns", "invars", "outvars")
 
     def __init__(
         self, constvars: list[Var], invars: list[Var], outvars: list[Atom], eqns: list[Eqn]
@@ -100,6 +109,14 @@ class Jaxpr:
         self.invars = invars
         self.outvars = outvars
         self.eqns = eqns
+        self._effect: bool | None = None
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether an equation has an effect, at any depth."""
+        if self._effect is None:
+            self._effect = any(eqn.has_effect for eqn in self.eqns)
+        return self._effect
 
     @property
     def in_avals(self) -> list[ShapedArray]:
@@ -184,7 +201,7 @@ def dead_code_eliminated(jaxpr: Jaxpr) -> Jaxpr:
     needed: set[Var] = {v for v in jaxpr.outvars if isinstance(v, Var)}
     kept = []
     for eqn in reversed(jaxpr.eqns):
-        if eqn.primitive.effect or any(v in needed for v in eqn.outvars):
+        if eqn.has_effect or any(v in needed for v in eqn.outvars):
             kept.append(eqn)
             needed.update(v for v in eqn.invars if isinstance(v, Var))
     return Jaxpr(jaxpr.constvars, jaxpr.invars, jaxpr.outvars, kept[::-1])

@@ -30,6 +30,7 @@ from adlib.control.custom_vjp import (
     custom_lin_p,
     custom_vjp_call_p,
 )
+from adlib.control.exchanges import all_to_all, ppermute, psum_scatter, pswapaxes
 from adlib.control.jit import (
     jit_p,
 )
@@ -39,6 +40,7 @@ from adlib.control.loops import (
     map,
     scan,
 )
+from adlib.control.platform import platform_dependent
 from adlib.control.roots import (
     custom_linear_solve,
     custom_root,
@@ -147,6 +149,7 @@ from adlib.ops.conversion import (
     convert_element_type,
     convert_element_type_p,
     copy_p,
+    dtype,
     imag,
     imag_p,
     optimization_barrier,
@@ -213,9 +216,11 @@ from adlib.ops.elementary import (
 from adlib.ops.fft import FftType, fft, fft_p
 from adlib.ops.filling import (
     broadcast,
+    broadcast_like,
     broadcast_shapes,
     broadcast_to_rank,
     broadcasted_iota,
+    empty,
     full,
     full_like,
     iota,

@@ -12,7 +12,7 @@ import numpy as np
 from adlib.base import tree
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import scalar
+from adlib.core.array import as_value, scalar
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
 from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import neg
@@ -504,3 +504,15 @@ def optimization_barrier(operand: Any) -> Any:
         return operand
     values = [operands("optimization_barrier", leaf)[0] for leaf in leaves]
     return tree.unflatten(treedef, optimization_barrier_p.bind(*values))
+
+
+def dtype(x: Any) -> np.dtype[Any]:
+    """The dtype of a value, or the one that a dtype is in the present configuration.
+
+    >>> from adlib import lax
+    >>> lax.dtype(1.0), lax.dtype(float)
+    (dtype('float32'), dtype('float32'))
+    """
+    if isinstance(x, (type, np.dtype, str)):
+        return dtypes.canonicalize_dtype(x)
+    return as_value(x, "dtype").aval.dtype

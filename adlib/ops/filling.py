@@ -10,12 +10,12 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import Array, scalar
+from adlib.core.array import Array, as_value, scalar
 from adlib.core.avals import ShapedArray
 from adlib.core.primitive import Sample, define_primitive
 from adlib.ops.conversion import convert
 from adlib.ops.operands import operands
-from adlib.ops.reshaping import broadcast_to, expand_dims
+from adlib.ops.reshaping import broadcast_in_dim, broadcast_to, expand_dims
 
 # ----------------------------------------------------------------------- iota
 
@@ -182,3 +182,33 @@ def broadcast_to_rank(x: Any, rank: int) -> Any:
     """``x`` with leading axes of size 1 up to ``rank``."""
     (x,) = operands("broadcast_to_rank", x)
     return expand_dims(x, tuple(range(rank - x.aval.ndim)))
+
+
+def empty(shape: Any, dtype: Any) -> Any:
+    """An array whose values are of no account: zeros.
+
+    >>> import numpy as np
+    >>> from adlib import lax
+    >>> lax.empty((2,), np.float32).shape
+    (2,)
+    """
+    return full(shape, 0, dtype)
+
+
+def broadcast_like(arr: Any, like_arr: Any) -> Any:
+    """``arr`` broadcast to the shape of ``like_arr``, by NumPy's rules.
+
+    >>> from adlib import lax
+    >>> import adlib.numpy as jnp
+    >>> lax.broadcast_like(1.0, jnp.zeros(2))
+    Array([1., 1.], dtype=float32, weak_type=True)
+    """
+    x, like = as_value(arr, "broadcast_like"), as_value(like_arr, "broadcast_like")
+    shape = like.aval.shape
+    if broadcast_shapes(x.aval.shape, shape) != shape:
+        raise ValueError(
+            f"broadcast_like: an array of shape {x.aval.shape} does not broadcast to {shape}."
+            f"{here()}"
+        )
+    axes = tuple(range(len(shape) - x.aval.ndim, len(shape)))
+    return broadcast_in_dim(x, shape, axes)

@@ -32,7 +32,7 @@ _examples = {
 
 _without_loc = {
     "cdf": ("0, 0.3", "Array(0.70000, dtype=float32, weak_type=True)"),
-    "ppf": ("0.8, 0.3", "Array(1., dtype=float32, weak_type=True)"),
+    "ppf": ("0.8, 0.3", "Array(1., dtype=float32)"),
 }
 
 _TITLE = "the Bernoulli distribution, 1 with probability ``p`` and 0 else"
