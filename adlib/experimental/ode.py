@@ -76,7 +76,7 @@ def odeint(
     >>> from adlib.experimental.ode import odeint
     >>> import adlib.numpy as jnp
     >>> odeint(lambda y, t: -y, jnp.array(1.0), jnp.array([0.0, 1.0]))
-    Array([1.0000000, 0.3678795], dtype=float32)
+    Array([1.        , 0.36787942], dtype=float32)
     """
     for leaf in tree_leaves(args):
         if not hasattr(leaf, "dtype") and not isinstance(leaf, (bool, int, float, complex)):

@@ -40,11 +40,14 @@ def colour_columns(pattern: Any) -> Indices:
         for a, b in zip(starts[:-1], starts[1:], strict=True)
     ]
     orders = (range(columns.shape[1]), np.argsort(-np.array(degree, np.int64), kind="stable"))
+    fewest = int(per_row.max(initial=0))  # the columns of one row all differ
     best: Indices | None = None
     for order in orders:
         colours = _greedy(columns, order)
         if best is None or count_colours(colours) < count_colours(best):
             best = colours
+        if count_colours(best) == fewest:
+            break
     assert best is not None
     return best
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +25,9 @@ from adlib.ops.reshaping import instantiate
 
 _MODES = ("auto", "fwd", "rev")
 _FORMATS = ("coo", "csr", "csc", "dense")
+_LEAST_PART, _MOST_PARTS = 16, 50
+
+Loop = Callable[[Collection[tuple[int, int]]], Iterable[tuple[int, int]]]
 
 
 def sparse_jacobian(
@@ -74,31 +77,7 @@ def sparse_jacobian(
     positions = normalize_argnums(argnums, "sparse_jacobian")
 
     def jacobian_fun(*args: Any, **kwargs: Any) -> Any:
-        partial, primals = _real_inputs(fun, args, kwargs, positions, "sparse_jacobian")
-        pattern, restricted = _pattern(sparsity, partial, primals)
-        outs, linear = linearize_flat(partial, primals)
-        _check_results("sparse_jacobian", outs)
-        pattern = _fitting("sparse_jacobian", pattern, _total(outs), _total(primals))
-        columns = colour_columns(pattern) if mode != "rev" else None
-        rows = colour_columns(pattern.T) if mode != "fwd" else None
-        forward = rows is None or (
-            columns is not None
-            and restricted != "rev"
-            and (restricted == "fwd" or count_colours(columns) <= count_colours(rows))
-        )
-        # the narrowest that scipy.sparse knows is float32
-        dtype = np.result_type(np.float32, *[o.aval.dtype for o in outs])
-        found = pattern.tocoo()
-        if forward:
-            assert columns is not None
-            compressed = pushed(linear, primals, columns)
-            data = compressed[columns[found.col], found.row]
-        else:
-            assert rows is not None
-            compressed = pulled(linear, primals, outs, rows)
-            data = compressed[rows[found.row], found.col]
-        entries = (data.astype(dtype), (found.row, found.col))
-        return _formatted(sp.coo_array(entries, shape=pattern.shape), format)
+        return _formatted(assembled(fun, args, kwargs, positions, mode, sparsity).matrix, format)
 
     return jacobian_fun
 
@@ -163,17 +142,93 @@ def sparse_hessian(
     return hessian_fun
 
 
+class Assembled(NamedTuple):
+    """A Jacobian and how it was made.
+
+    Attributes:
+      matrix: a ``scipy.sparse.coo_array`` of shape ``(m, n)`` whose entries are the pattern's,
+        zeros included.
+      primals, outs: leaves of the arguments and of the result, as Arrays.
+      columns, rows: colours; None for what the mode leaves out.
+      restricted: the only mode that the function has, ``"fwd"`` or ``"rev"``, or ``""``.
+      mode: the one that made the entries.
+    """
+
+    matrix: Any
+    primals: list[Array]
+    outs: Sequence[Array]
+    columns: Any
+    rows: Any
+    restricted: str
+    mode: str
+
+
+def assembled(
+    fun: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    positions: tuple[int, ...],
+    mode: str = "auto",
+    sparsity: Any = None,
+    loop: Loop | None = None,
+) -> Assembled:
+    """What ``sparse_jacobian`` computes, with all that it learned on the way.
+
+    Args:
+      positions: of the arguments to differentiate with respect to.
+      loop: given the parts of the work, gives them back one by one; see ``pushed``.
+    """
+    partial, primals = _real_inputs(fun, args, kwargs, positions, "sparse_jacobian")
+    pattern, restricted = _pattern(sparsity, partial, primals)
+    outs, linear = linearize_flat(partial, primals)
+    _check_results("sparse_jacobian", outs)
+    pattern = _fitting("sparse_jacobian", pattern, _total(outs), _total(primals))
+    columns = colour_columns(pattern) if mode != "rev" else None
+    rows = colour_columns(pattern.T) if mode != "fwd" else None
+    forward = rows is None or (
+        columns is not None
+        and restricted != "rev"
+        and (restricted == "fwd" or count_colours(columns) <= count_colours(rows))
+    )
+    # the narrowest that scipy.sparse knows is float32
+    dtype = np.result_type(np.float32, *[o.aval.dtype for o in outs])
+    found = pattern.tocoo()
+    if forward:
+        assert columns is not None
+        compressed = pushed(linear, primals, columns, loop)
+        data = compressed[columns[found.col], found.row]
+    else:
+        assert rows is not None
+        compressed = pulled(linear, primals, outs, rows, loop)
+        data = compressed[rows[found.row], found.col]
+    matrix = sp.coo_array((data.astype(dtype), (found.row, found.col)), shape=pattern.shape)
+    used = "fwd" if forward else "rev"
+    return Assembled(matrix, primals, outs, columns, rows, restricted, used)
+
+
 # ------------------------------------------------------------------ compressed products
 
 
-def pushed(linear: LinearMap, primals: Sequence[Array], colours: Any) -> Any:
-    """J·S, transposed: for each colour the sum of its columns, shape ``(colours, m)``."""
+def pushed(
+    linear: LinearMap, primals: Sequence[Array], colours: Any, loop: Loop | None = None
+) -> Any:
+    """J·S, transposed: for each colour the sum of its columns, shape ``(colours, m)``.
+
+    With a ``loop`` it is made in parts of some colours each, so that it can say how far it is
+    and be interrupted; else all at once.
+    """
     seeds = _seeds([p.aval for p in primals], colours)
-    return _mapped(lambda *tangents: linear.apply(tangents), seeds, count_colours(colours))
+    return _in_parts(lambda *tangents: linear.apply(tangents), seeds, colours, loop)
 
 
-def pulled(linear: LinearMap, primals: Sequence[Array], outs: Sequence[Array], colours: Any) -> Any:
-    """W·J: for each colour the sum of its rows, shape ``(colours, n)``."""
+def pulled(
+    linear: LinearMap,
+    primals: Sequence[Array],
+    outs: Sequence[Array],
+    colours: Any,
+    loop: Loop | None = None,
+) -> Any:
+    """W·J: for each colour the sum of its rows, shape ``(colours, n)``; in parts as ``pushed``."""
 
     def pull(*cotangents: Any) -> list[Any]:
         grads = pull_back(linear, cotangents)
@@ -183,22 +238,42 @@ def pulled(linear: LinearMap, primals: Sequence[Array], outs: Sequence[Array], c
         ]
 
     seeds = _seeds([o.aval for o in outs], colours)
-    return _mapped(pull, seeds, count_colours(colours))
+    return _in_parts(pull, seeds, colours, loop)
 
 
-def _seeds(avals: Sequence[Any], colours: Any) -> list[Any]:
-    """For each leaf the indicators of the colours, shape ``(colours, *leaf shape)``."""
-    count, start, seeds = count_colours(colours), 0, []
-    for aval in avals:
-        mine = colours[start : start + aval.size]
-        seed = np.arange(count)[:, None] == mine[None, :]
-        seeds.append(
-            ArrayImpl(
-                seed.astype(aval.dtype).reshape(count, *aval.shape),
-                aval.update(shape=(count, *aval.shape)),
+def _in_parts(
+    function: Callable[..., Any],
+    seeds: Callable[[int, int], list[Any]],
+    colours: Any,
+    loop: Loop | None,
+) -> Any:
+    count = count_colours(colours)
+    size = count if loop is None else max(_LEAST_PART, -(-count // _MOST_PARTS))
+    if count <= size:
+        return _mapped(function, seeds(0, count), count)
+    assert loop is not None
+    starts = range(0, count, size)
+    ends = [min(start + size, count) for start in starts]
+    parts = zip(starts, ends, strict=True)
+    blocks = [_mapped(function, seeds(a, b), b - a) for a, b in loop(list(parts))]
+    return np.concatenate(blocks)
+
+
+def _seeds(avals: Sequence[Any], colours: Any) -> Callable[[int, int], list[Any]]:
+    """For each leaf the indicators of the colours a to b, shape ``(b − a, *leaf shape)``."""
+
+    def seeds(a: int, b: int) -> list[Any]:
+        start, found = 0, []
+        for aval in avals:
+            mine = colours[start : start + aval.size]
+            seed = np.arange(a, b)[:, None] == mine[None, :]
+            shape = (b - a, *aval.shape)
+            found.append(
+                ArrayImpl(seed.astype(aval.dtype).reshape(shape), aval.update(shape=shape))
             )
-        )
-        start += aval.size
+            start += aval.size
+        return found
+
     return seeds
 
 

@@ -137,7 +137,7 @@ class _Follower:
     def equation(self, eqn: Eqn, values: list[Value]) -> list[Value]:
         name, params = eqn.primitive.name, eqn.params
         shapes = [var.aval.shape for var in eqn.outvars]
-        if all(v.known is not None for v in values) and not eqn.primitive.effect:
+        if all(v.known is not None for v in values) and not eqn.has_effect:
             out = eqn.primitive.bind(*[v.known for v in values], **params)
             outs = out if eqn.primitive.multiple_results else [out]
             return [Value(s, None, o) for s, o in zip(shapes, outs, strict=True)]

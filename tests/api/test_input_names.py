@@ -5,7 +5,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from adlib.inspect import argument_names, leaf_names
+from adlib.api.input_names import argument_names, leaf_names
 
 Layer = namedtuple("Layer", "w b")
 
