@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pdb
 import string
 import sys
 from typing import Any
@@ -122,13 +123,9 @@ def _is_plain(value: Any) -> bool:
 
 
 def _debugger() -> Any:
-    ipython = sys.modules.get("IPython")
+    ipython = sys.modules.get("IPython")  # never imported for this
     if ipython is not None and ipython.get_ipython() is not None:
-        from IPython.core.debugger import Pdb
-
-        return Pdb()
-    import pdb
-
+        return sys.modules["IPython.core.debugger"].Pdb()
     return pdb.Pdb()
 
 
