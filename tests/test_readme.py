@@ -50,8 +50,9 @@ def test_every_relative_link_leads_somewhere(page):
 def test_the_names_in_the_table_exist(run_python):
     table = README[README.index("## What works") : README.index("| Not yet")]
     names = set(re.findall(r"`([a-z_]+)`", table)) - {"adlib_kernel", "adlib_widgets"}
-    homes = "(adlib, adlib.lax, adlib_widgets)"
-    check = "import adlib, adlib.lax, adlib_widgets\n" + "".join(
+    modules = "adlib, adlib.lax, adlib_widgets, adlib.custom_batching, adlib.custom_derivatives"
+    homes = f"({modules})"
+    check = f"import {modules}\n" + "".join(
         f"assert any(hasattr(m, {name!r}) for m in {homes}), {name!r}\n" for name in sorted(names)
     )
     run_python(check)
