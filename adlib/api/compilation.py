@@ -8,12 +8,15 @@ import logging
 import operator
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adlib.api.arguments import check_callable
 from adlib.base import tree
 from adlib.base.config import config
 from adlib.base.source import here
+from adlib.compile import cache
+from adlib.compile.dispatch import executor
+from adlib.compile.memory import pool
 from adlib.control.calls import name_of
 from adlib.control.jit import hoist_tracers, jit_p
 from adlib.core import backend as backends
@@ -23,10 +26,12 @@ from adlib.core.avals import ShapedArray
 from adlib.core.evaluate import EvalTrace
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import registry
-from adlib.core.program import program, run
 from adlib.core.trace import named_axis, state
 from adlib.interpreters import derive
 from adlib.interpreters.stage import stage
+
+if TYPE_CHECKING:
+    from adlib.api.lowering import Lowered, Traced
 
 _log = logging.getLogger("adlib")
 
@@ -120,20 +125,26 @@ class JitFunction:
         if type(state.trace) is EvalTrace and not kwargs:
             try:
                 key = (tuple([a.aval for a in args]), config.trace_key())
-                function, avals, out_tree = self._flat[key]
+                function, avals, out_tree, silent = self._flat[key]
                 values = [a._value for a in args]
             except (KeyError, AttributeError, TypeError):
                 pass
             else:
                 if derive.usable():
-                    outs = derive.run(function, values, avals)
+                    if silent:
+                        made = function(*values)
+                        outs = [ArrayImpl(o, a) for o, a in zip(made, avals, strict=True)]
+                    else:
+                        outs = derive.run(function, values, avals)
                     return outs[0] if out_tree is None else tree.unflatten(out_tree, outs)
         if config.jax_disable_jit:
             return self._fun(*args, **kwargs)
         traced, consts, values = self._trace(args, kwargs)
         concrete = not consts and all([type(v) is ArrayImpl for v in values])
         if concrete and type(state.trace) is EvalTrace and derive.usable():
-            outs: list[Any] = run(traced.jaxpr, values)
+            function = executor(traced.jaxpr, backends.default().xp)
+            raw = [v._value for v in values]
+            outs: list[Any] = derive.run(function, raw, traced.jaxpr.out_avals)
             if not kwargs and len(values) == len(args) and all(map(operator.is_, values, args)):
                 self._remember(args, traced)
         else:
@@ -145,19 +156,26 @@ class JitFunction:
         single = traced.out_tree.num_nodes == 1 == traced.out_tree.num_leaves
         key = (tuple([a.aval for a in args]), config.trace_key())
         xp = backends.default().xp
+        function = executor(traced.jaxpr, xp)
         self._flat[key] = (
-            program(traced.jaxpr, xp),
+            function,
             traced.jaxpr.out_avals,
             None if single else traced.out_tree,
+            getattr(function, "silent", False),  # native code has no warnings to switch off
         )
 
     def _trace(self, args: Any, kwargs: Any) -> tuple[_Traced, list[Any], list[Array]]:
         """The program for these arguments, traced where it is new; consts that are tracers."""
-        name = self._name
         fixed, dynamic, keywords = self._split(args, kwargs)
         leaves, in_tree = tree.flatten((dynamic, keywords))
-        values = [_jit_argument(x, name) for x in leaves]
-        avals = tuple([v.aval for v in values])
+        values = [_jit_argument(x, self._name) for x in leaves]
+        traced, consts = self._traced(fixed, in_tree, tuple([v.aval for v in values]))
+        return traced, consts, values
+
+    def _traced(
+        self, fixed: Any, in_tree: Any, avals: tuple[ShapedArray, ...]
+    ) -> tuple[_Traced, list[Any]]:
+        name = self._name
         axes = tuple(state.axis_sizes.items())
         # 1 and True are equal, but they are not the same constant
         kinds = tuple([type(value) for _, value in (*fixed[0], *fixed[1])])
@@ -167,7 +185,12 @@ class JitFunction:
         except TypeError as error:
             raise _unhashable_static(name, fixed, error) from None
         if found is not None:
-            return found, [], values
+            return found, []
+        if config.jax_no_tracing:
+            raise RuntimeError(
+                f"{name} would be traced for {', '.join(a.str_short() for a in avals)}, but "
+                f"no_tracing is set.{here()}\n  Repair: call it with these types once before."
+            )
         if config.jax_log_compiles:
             _log.warning("Tracing %s for %s", name, ", ".join(a.str_short() for a in avals))
         out_tree: Any = None
@@ -183,7 +206,7 @@ class JitFunction:
         traced = _Traced(closed, out_tree)
         if not consts:  # a trace that captured a tracer is good for this call only
             self._traces[key] = traced
-        return traced, consts, values
+        return traced, consts
 
     def _split(self, args: Any, kwargs: Any) -> tuple[Any, list[Any], dict[str, Any]]:
         nums = {n % len(args) for n in self._static_argnums if -len(args) <= n < len(args)}
@@ -199,9 +222,38 @@ class JitFunction:
             args.insert(i, value)
         return args
 
-    def trace(self, *args: Any, **kwargs: Any) -> ClosedJaxpr:
-        """The program for these arguments."""
-        return self._trace(args, kwargs)[0].jaxpr
+    def trace(self, *args: Any, **kwargs: Any) -> Traced:
+        """The program for arguments of these types; ``ShapeDtypeStruct`` stands for an array.
+
+        Returns a ``Traced``, with the jaxpr as ``.jaxpr``, to be lowered.
+        """
+        from adlib.api.lowering import Traced  # the whole compiler, which few sessions look at
+
+        fixed, dynamic, keywords = self._split(args, kwargs)
+        leaves, in_tree = tree.flatten((dynamic, keywords))
+        avals = tuple([abstract(x, self._name) for x in leaves])
+        traced, consts = self._traced(fixed, in_tree, avals)
+        if consts:
+            raise TypeError(
+                f"{self._name} uses a traced value of a function around it, so it cannot be "
+                f"compiled by itself.{here()}\n  Repair: lower the outermost jitted function."
+            )
+        out_info = tree.unflatten(traced.out_tree, map(_struct, traced.jaxpr.out_avals))
+        structure = tree.flatten((tuple(dynamic), keywords))[1]
+        return Traced(traced.jaxpr, structure, traced.out_tree, out_info, self._name)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """What the compiler makes of the function for arguments of these types, to be looked at
+        (``.show()``, ``.as_text("loops")``, ``.cost_analysis()``) or compiled ahead of time.
+
+        >>> import adlib, adlib.numpy as jnp
+        >>> lowered = adlib.jit(lambda x: jnp.sin(x) * 2).lower(jnp.ones(3))
+        >>> lowered.out_info
+        ShapeDtypeStruct(shape=(3,), dtype=float32)
+        >>> lowered.compile()(jnp.zeros(3))
+        Array([0., 0., 0.], dtype=float32)
+        """
+        return self.trace(*args, **kwargs).lower()
 
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         return eval_shape(self._fun, *args, **kwargs)
@@ -222,7 +274,10 @@ _functions: weakref.WeakSet[JitFunction] = weakref.WeakSet()
 
 
 def clear_caches() -> None:
-    """Forget every trace of every jitted function, and all programs derived from rules."""
+    """Forget every trace of every jitted function, all programs derived from rules, and the
+    machine code kept on disk; give back the memory kept for results."""
+    cache.clear()
+    pool.clear()
     for function in list(_functions):
         function.clear_cache()
     for primitive in registry.values():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from adlib.api.compilation import abstract, jit
-from adlib.base.source import here
+from adlib.base.source import here, scoped
 from adlib.core.avals import ShapedArray
 from adlib.core.evaluate import evaluator
 from adlib.core.trace import using
@@ -15,7 +15,7 @@ from adlib.core.trace import using
 
 @contextlib.contextmanager
 def named_scope(name: str) -> Iterator[None]:
-    """Name what is computed within the block, for people who read the code; computes nothing.
+    """Name what is computed within the block; ``show_jaxpr`` draws it as a box of that name.
 
     >>> import adlib
     >>> with adlib.named_scope("layer1"):
@@ -23,7 +23,8 @@ def named_scope(name: str) -> Iterator[None]:
     """
     if not isinstance(name, str):
         raise TypeError(f"named_scope name argument must be a string, got {type(name)}.{here()}")
-    yield
+    with scoped(name):
+        yield
 
 
 def named_call(fun: Callable[..., Any], *, name: str | None = None) -> Callable[..., Any]:

@@ -31,7 +31,7 @@ _DEFAULTS: dict[str, Any] = {
     "jax_no_tracing": False,
     "jax_softmax_custom_jvp": True,
     "jax_traceback_filtering": "auto",
-    "jit_backend": os.environ.get("ADLIB_JIT_BACKEND", "python"),
+    "jit_backend": os.environ.get("ADLIB_JIT_BACKEND", "auto"),
     "jit_disk_cache": True,
 }
 
@@ -63,6 +63,7 @@ class Config:
         object.__setattr__(self, "_values", dict(_DEFAULTS))
         object.__setattr__(self, "_open", [])  # flags of every open block, of any thread
         object.__setattr__(self, "_listeners", [])
+        self._note_trace_values()
 
     def __getattr__(self, name: str) -> Any:
         overrides = _overrides.get()
@@ -96,6 +97,7 @@ class Config:
         if name not in self._values:
             raise AttributeError(_unknown(name))
         self._values[name] = value
+        self._note_trace_values()
         self._changed()
 
     @contextlib.contextmanager
@@ -122,16 +124,21 @@ class Config:
         """Whether the flag is true for the process, or in an open block of any thread."""
         return bool(self._values[name]) or any(flags.get(name) for flags in list(self._open))
 
+    def _note_trace_values(self) -> None:
+        # every jitted call asks for them, so they are not collected each time
+        flags = tuple([self._values[name] for name in _TRACE_FLAGS])
+        object.__setattr__(self, "_trace_values", flags)
+
     def _changed(self) -> None:
         for listener in self._listeners:
             listener()
 
     def trace_key(self) -> tuple[Any, ...]:
         """Values of the flags on which a traced program depends."""
-        values = self._values
         overrides = _overrides.get()
         if overrides is None:
-            return tuple([values[name] for name in _TRACE_FLAGS])
+            return self._trace_values  # type: ignore[no-any-return]
+        values = self._values
         return tuple([overrides.get(name, values[name]) for name in _TRACE_FLAGS])
 
 

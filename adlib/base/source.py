@@ -7,10 +7,13 @@ text (cell names, source lines) is left for when somebody looks.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import linecache
 import os
 import sys
 import types
+from collections.abc import Iterator
 
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _own_code: dict[types.CodeType, bool] = {}
@@ -23,7 +26,8 @@ def register_internal(path: str) -> None:
     _own_code.clear()
 
 
-def _is_own(code: types.CodeType) -> bool:
+def is_internal(code: types.CodeType) -> bool:
+    """Whether code is the library's own, and so no line to show a user."""
     own = _own_code.get(code)
     if own is None:
         name = code.co_filename
@@ -38,6 +42,19 @@ _CONTEXTLIB = sys.modules["contextlib"].__file__ if "contextlib" in sys.modules 
 _FUNCTOOLS = sys.modules["functools"].__file__ if "functools" in sys.modules else ""
 
 
+_scope: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("adlib_scope", default=())
+
+
+@contextlib.contextmanager
+def scoped(name: str) -> Iterator[None]:
+    """Locations that are taken within the block carry ``name``, after those around it."""
+    token = _scope.set((*_scope.get(), name))
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
 class SourceLocation:
     """One line of the user's code.
 
@@ -45,13 +62,15 @@ class SourceLocation:
       file_name: path of the file, or a notebook cell's temporary path.
       line: line number, starting at 1.
       function: name of the function that holds the line.
+      scope: names of the ``named_scope`` blocks around it while it ran, outermost first.
     """
 
-    __slots__ = ("_code", "line")
+    __slots__ = ("_code", "line", "scope")
 
-    def __init__(self, code: types.CodeType, line: int) -> None:
+    def __init__(self, code: types.CodeType, line: int, scope: tuple[str, ...] = ()) -> None:
         self._code = code
         self.line = line
+        self.scope = scope
 
     @property
     def file_name(self) -> str:
@@ -91,9 +110,9 @@ def user_location(skip: int = 1) -> SourceLocation | None:
         code = frame.f_code
         own = own_code.get(code)
         if own is None:
-            own = _is_own(code)
+            own = is_internal(code)
         if not own:
-            return SourceLocation(code, frame.f_lineno)
+            return SourceLocation(code, frame.f_lineno, _scope.get())
         frame = frame.f_back
     return None
 

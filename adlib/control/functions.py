@@ -13,7 +13,8 @@ from adlib.control.jit import hoist_tracers
 from adlib.core.array import Array, as_value
 from adlib.core.avals import ShapedArray, Zero
 from adlib.core.jaxpr import ClosedJaxpr, eval_jaxpr
-from adlib.interpreters.stage import stage
+from adlib.core.trace import state
+from adlib.interpreters.stage import StageTrace, replay, stage
 from adlib.ops.reshaping import instantiate
 
 
@@ -33,7 +34,14 @@ def trace(
 
 
 def evaluate(closed: ClosedJaxpr, *args: Any) -> list[Any]:
-    """Run a closed jaxpr under the current interpreter."""
+    """Run a closed jaxpr under the current interpreter.
+
+    A program that is staged anew, to reorder or complete it, keeps its equations' lines.
+    """
+    base = state.trace
+    if type(base) is StageTrace and base.location is None:
+        consts = [as_value(const) for const in closed.consts]
+        return replay(closed.jaxpr, consts, [as_value(arg) for arg in args], base)
     return eval_jaxpr(closed.jaxpr, closed.consts, *args)
 
 

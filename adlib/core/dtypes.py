@@ -166,6 +166,7 @@ def tangent_dtype(dtype: Any) -> np.dtype[Any]:
     return dtype if is_inexact(dtype) else float0
 
 
+@functools.cache  # NumPy makes a dtype's name anew each time, and every variable prints one
 def short_name(dtype: Any) -> str:
     """``f32``, ``i32``, ``bool``, … as printed in jaxprs."""
     if dtype == float0:

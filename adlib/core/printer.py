@@ -168,6 +168,27 @@ def _eqn_lines(eqn: Eqn, context: _Context, indent: int) -> list[str]:
     return [f"{prefix}[", *body, f"]{args}"]
 
 
+def equation_line(eqn: Eqn, names: dict[Var, str]) -> str:
+    """An equation as it prints, on one line and without the programs in it.
+
+    Args:
+      eqn: the equation.
+      names: of the variables, as ``variable_names`` gives them for the program around it.
+    """
+    left = " ".join(f"{names.get(v, '_')}:{v.aval.str_short()}" for v in eqn.outvars)
+    params = []
+    for name, value in _in_order(eqn):
+        items = value if isinstance(value, tuple | list) else (value,)
+        if _shown(eqn, name, value) and not any(isinstance(v, ClosedJaxpr | Jaxpr) for v in items):
+            params.append(_plain_param(name, value))
+    args = "".join(
+        " " + (f"{_scalar_text(v)}:{v.aval.str_short()}" if isinstance(v, Literal) else names[v])
+        for v in eqn.invars
+    )
+    shown = f"[{' '.join(params)}]" if params else ""
+    return f"{left} = {eqn.primitive.name}{shown}{args}"
+
+
 def _align_names(eqn: Eqn, context: _Context) -> None:
     """Inside of a call, arguments and results go by the caller's names."""
     inner = eqn.params["jaxpr"].jaxpr
@@ -210,11 +231,15 @@ def _param_lines(name: str, value: Any, context: _Context, indent: int) -> list[
         for item in value:
             lines += ["  " + line for line in _program_lines(item, context, indent + 4, indent + 4)]
         return [*lines, ")"]
+    return [_plain_param(name, value)]
+
+
+def _plain_param(name: str, value: Any) -> str:
     if name == "dimension_numbers" and type(value) is tuple:
         # the field writes groups of axes as lists: (([1], [0]), ([], []))
         groups = [f"({', '.join(str(list(axes)) for axes in pair)})" for pair in value]
-        return [f"{name}=({', '.join(groups)})"]
-    return [f"{name}={_value_text(value)}"]
+        return f"{name}=({', '.join(groups)})"
+    return f"{name}={_value_text(value)}"
 
 
 def _program_lines(

@@ -8,14 +8,13 @@ value, and are cut back to the true ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from adlib.base.source import SourceLocation
 from adlib.core import ClosedJaxpr, Eqn, Jaxpr, Literal, Var
-from adlib.core.backend import default
 from adlib.core.jaxpr import dead_code_eliminated
 from adlib.core.printer import variable_names
-from adlib.core.program import source_code
 from adlib.core.trace import state
 from adlib.interpreters.batch import AxisData, batch_jaxpr
 from adlib.interpreters.jvp import jvp_jaxpr
@@ -25,6 +24,10 @@ from adlib.interpreters.transpose import transpose_jaxpr
 from adlib.ops.constructors import add_any
 
 Meanings = dict[Any, tuple[Any, str]]  # variable: (variable of an earlier program, what of it)
+# The mark of an equation, by its identity: the mark, the program it was given in (its position
+# among the stages) and the equation there. Marks travel as source locations; each is kept, so
+# that its identity stays its own.
+Parents = dict[int, tuple[SourceLocation, int, int]]
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Stage:
     tangents: frozenset[Any] = frozenset()
     consts: Sequence[Any] = ()
     batch_axes: dict[Any, int] = field(default_factory=dict)
+    parents: Parents = field(default_factory=dict)
+    linear_inputs: int = 0  # the last of the inputs, which are tangents
 
     def type(self, var: Var) -> str:
         """The variable's type, with its batch axis marked: ``f32[⟨8⟩,3]``."""
@@ -60,6 +65,20 @@ class Stage:
         return "tangent" if linear else "primal"
 
 
+def marked(jaxpr: Jaxpr, program: int) -> tuple[Jaxpr, Parents]:
+    """The program with a location of its own for each equation, and which belongs to which."""
+    parents: Parents = {}
+    eqns: list[Eqn] = []
+    for position, eqn in enumerate(jaxpr.eqns):
+        if eqn.source is None:
+            mark = SourceLocation(marked.__code__, 0)
+        else:
+            mark = SourceLocation(eqn.source._code, eqn.source.line)
+        parents[id(mark)] = (mark, program, position)
+        eqns.append(eqn.replace(source=mark))
+    return Jaxpr(jaxpr.constvars, jaxpr.invars, jaxpr.outvars, eqns), parents
+
+
 def original_names(jaxpr: Jaxpr) -> dict[Any, str]:
     """Letters for the variables of the original program, read or not."""
     inner = Jaxpr(jaxpr.constvars, jaxpr.invars, [*jaxpr.outvars, *_results(jaxpr)], jaxpr.eqns)
@@ -72,7 +91,8 @@ def original(closed: ClosedJaxpr) -> Stage:
 
 def batched(closed: ClosedJaxpr, size: int) -> Stage:
     """The program mapped over axis 0 of all inputs."""
-    everything = _with_results(closed, _results(closed.jaxpr))
+    inside, parents = marked(closed.jaxpr, 0)
+    everything = _with_results(ClosedJaxpr(inside, closed.consts), _results(closed.jaxpr))
     count = len(closed.jaxpr.outvars)
     force = [True] * count + [False] * (len(everything.jaxpr.outvars) - count)
     mapped, mask = batch_jaxpr(
@@ -103,19 +123,27 @@ def batched(closed: ClosedJaxpr, size: int) -> Stage:
         if has_axis and isinstance(var, Var):
             axes.setdefault(var, axis)
     note = f"{size} examples at once, on the new axis ⟨{size}⟩"
-    return Stage("vmap", note, cut, meanings, consts=mapped.consts, batch_axes=axes)
+    return Stage("vmap", note, cut, meanings, consts=mapped.consts, batch_axes=axes,
+                 parents=parents)  # fmt: skip
 
 
 def derivatives(closed: ClosedJaxpr, active: Sequence[bool], kind: str) -> list[Stage]:
     """The programs from ``closed`` to its pushforward, linear part, or gradient."""
-    pushed, tangent_outs, stage_jvp = _pushforward(closed, active)
+    inner, parents = marked(closed.jaxpr, 0)
+    pushed, tangent_outs, stage_jvp = _pushforward(ClosedJaxpr(inner, closed.consts), active)
+    stage_jvp.parents = parents
     stages = [original(closed), stage_jvp]
     if kind == "jvp":
         return stages
-    known, unknown, residuals = _split(closed, pushed, tangent_outs, active, stage_jvp)
+    inner, parents = marked(pushed.jaxpr, 1)
+    split = ClosedJaxpr(inner, pushed.consts)
+    known, unknown, residuals = _split(closed, split, tangent_outs, active, stage_jvp)
+    known.parents = unknown.parents = parents
     stages += [known, unknown]
     if kind == "grad":
-        stages.append(_transposed(unknown, residuals))
+        inner, parents = marked(unknown.jaxpr, 3)
+        stages.append(_transposed(replace(unknown, jaxpr=inner), residuals))
+        stages[-1].parents = parents
     return stages
 
 
@@ -194,7 +222,7 @@ def _split(
     primal = dead_code_eliminated(Jaxpr(left.constvars, left.invars, shown, left.eqns))
     known = Stage("known", "runs now, keeps residuals", primal, names, consts=split.known.consts)
     unknown = Stage("unknown", "linear in the tangents", linear, names, kind="tangent",
-                    consts=split.unknown.consts)  # fmt: skip
+                    consts=split.unknown.consts, linear_inputs=sum(active))  # fmt: skip
     return known, unknown, len(kept)
 
 
@@ -254,30 +282,6 @@ def _run_tapped(jaxpr: Jaxpr, values: Sequence[Any], places: Sequence[Any]) -> l
             env[var] = add_any(value, taps[var]) if var in taps else value
     trace.location = None
     return [a.array if isinstance(a, Literal) else env[a] for a in jaxpr.outvars]
-
-
-# ------------------------------------------------------------------------- the executor
-
-
-def executed_lines(closed: ClosedJaxpr) -> list[tuple[Eqn, str, str]]:
-    """Each equation that runs, with its line of the generated function and its type."""
-    jaxpr = dead_code_eliminated(closed.jaxpr)
-    text = source_code(closed, default().xp).splitlines()[1:-1]
-    lines: list[str] = []
-    for line in (part.strip() for part in text):
-        if line.startswith("del "):
-            lines[-1] += f"; {line}"
-        else:
-            lines.append(line)
-    types = [" ".join(v.aval.str_short() for v in eqn.outvars) for eqn in jaxpr.eqns]
-    return list(zip(jaxpr.eqns, lines, types, strict=True))
-
-
-def executed_results(closed: ClosedJaxpr) -> tuple[str, ...]:
-    """The names that the generated function returns."""
-    last = source_code(closed, default().xp).splitlines()[-1].strip()
-    inside = last.removeprefix("return (").removesuffix(")")
-    return tuple(part.strip() for part in inside.split(",") if part.strip())
 
 
 # ----------------------------------------------------------------------------- helpers

@@ -15,6 +15,7 @@ from typing import Any
 from adlib.core import ClosedJaxpr, Eqn, Literal, Var
 from adlib.core.jaxpr import eval_jaxpr
 from adlib.inspect.programs import Program
+from adlib.inspect.progress import progress
 from adlib.interpreters.jvp import jvp_jaxpr
 from adlib.interpreters.linearize import partial_eval_jaxpr
 from adlib.interpreters.stage import single_equation
@@ -114,7 +115,11 @@ class Execution:
 
 
 def run_forward(
-    program: Program, tangents: Sequence[Any] | None = None, *, differentiate: bool = True
+    program: Program,
+    tangents: Sequence[Any] | None = None,
+    *,
+    differentiate: bool = True,
+    active: Sequence[bool] | None = None,
 ) -> Execution:
     """Run the primal program, and push tangents along with it.
 
@@ -122,6 +127,7 @@ def run_forward(
       tangents: one or None per input; None to push nothing.
       differentiate: whether to make each equation's derivative; needed for tangents and for
         ``run_reverse``.
+      active: which inputs to differentiate by; None for all that have tangents.
 
     Raises:
       NotImplementedError: where an equation has no derivative.
@@ -131,24 +137,26 @@ def run_forward(
     done.values.update(zip(jaxpr.constvars, program.closed.consts, strict=True))
     done.values.update(zip(jaxpr.invars, program.values, strict=True))
     pushed = tangents is not None
-    active: set[Var] = set()
+    carrying: set[Var] = set()
     if differentiate:
-        active = {v for v in jaxpr.invars if v.aval.to_tangent_aval() is v.aval}
+        chosen = active or [True] * len(jaxpr.invars)
+        pairs = zip(jaxpr.invars, chosen, strict=True)
+        carrying = {v for v, on in pairs if on and v.aval.to_tangent_aval() is v.aval}
     if tangents is not None:
-        pairs = zip(jaxpr.invars, tangents, strict=True)
-        done.tangents.update((var, t) for var, t in pairs if t is not None)
+        given = zip(jaxpr.invars, tangents, strict=True)
+        done.tangents.update((var, t) for var, t in given if t is not None)
     rules: dict[Any, LocalRule] = {}
-    for eqn in jaxpr.eqns:
-        mask = tuple(isinstance(v, Var) and v in active for v in eqn.invars)
+    for eqn in progress(jaxpr.eqns, "equations, forward"):
+        mask = tuple(isinstance(v, Var) and v in carrying for v in eqn.invars)
         rule = None
-        if any(mask) and not eqn.primitive.effect:
+        if any(mask) and not eqn.has_effect:
             rule = _cached_rule(rules, eqn, mask)
             if not any(rule.has_tangent):
                 rule = None
         step = _run_step(done, eqn, rule, pushed)
         done.steps.append(step)
         if rule is not None:
-            active.update(v for v, has in zip(eqn.outvars, rule.has_tangent, strict=True) if has)
+            carrying.update(v for v, has in zip(eqn.outvars, rule.has_tangent, strict=True) if has)
     return done
 
 
@@ -189,7 +197,7 @@ def _run_step(done: Execution, eqn: Eqn, rule: LocalRule | None, pushed: bool) -
 
 def _timed(eqn: Eqn, operands: list[Any]) -> tuple[list[Any], float]:
     results, seconds = _timed_once(eqn, operands)
-    if seconds < _RETIMED_BELOW and not eqn.primitive.effect:
+    if seconds < _RETIMED_BELOW and not eqn.has_effect:
         results, again = _timed_once(eqn, operands)
         seconds = min(seconds, again)
     return results, seconds
@@ -223,7 +231,7 @@ def run_reverse(done: Execution, cotangents: Sequence[Any]) -> None:
     for i, (atom, ct) in enumerate(zip(jaxpr.outvars, cotangents, strict=True)):
         if isinstance(atom, Var) and ct is not None:
             _give(done, atom, count + i, 0, ct)
-    for number in range(count - 1, -1, -1):
+    for number in progress(range(count - 1, -1, -1), "equations, in reverse"):
         step = done.steps[number]
         step.cotangents = [done.cotangents.get(var) for var in step.eqn.outvars]
         if step.rule is None or all(ct is None for ct in step.cotangents):

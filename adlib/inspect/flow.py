@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from adlib.inspect.programs import (
 )
 from adlib.inspect.summaries import ArraySummary, number_text, summarize, to_json, to_numpy
 from adlib.inspect.texts import literal_text, shorten
+from adlib.ops.constructors import add_any
 
 VERSION = 1
 
@@ -38,6 +39,7 @@ class ContributionRecord:
       operand: which of its operands the value is.
       rule: the local rule, e.g. ``cos(b)·c̄``; ``numbers`` the same with numbers, of scalars.
       cotangent: what it comes to.
+      total: the sum with what came before it; None for the first.
     """
 
     consumer: str
@@ -45,6 +47,7 @@ class ContributionRecord:
     rule: str
     numbers: str
     cotangent: ArraySummary
+    total: ArraySummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class FlowStep:
       flops: arithmetic operations; None where not counted.
       bytes_read, bytes_written: of operands and results.
       bytes_live: held after it has run, residuals of the reverse sweep included.
+      derivatives: of a function of real scalars, the derivative by each operand; None where
+        the operand carries no tangent. Empty for equations of arrays.
     """
 
     id: str
@@ -96,6 +101,7 @@ class FlowStep:
     bytes_read: int
     bytes_written: int
     bytes_live: int
+    derivatives: tuple[float | None, ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
 
@@ -119,12 +125,15 @@ class FlowRecord:
       inputs: (name in the function, its value) for each input.
       steps: the equations in program order.
       outputs: the results with the seeds of the reverse sweep.
+      constants: the arrays that the function brings along; they have neither tangent nor
+        cotangent.
       version: of this record's form.
     """
 
     inputs: tuple[tuple[str, FlowValue], ...]
     steps: tuple[FlowStep, ...]
     outputs: tuple[FlowOutput, ...]
+    constants: tuple[FlowValue, ...] = ()
     version: int = VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -169,6 +178,7 @@ class _Recorder:
         self.program = done.program
         self.names = variable_names(done.program.closed.jaxpr)
         self.ids = step_ids(done.program)
+        self.derivatives = [_local_derivatives(step) for step in done.steps]
 
     def record(self) -> FlowRecord:
         jaxpr = self.program.closed.jaxpr
@@ -178,7 +188,8 @@ class _Recorder:
         ]
         live = live_bytes(self.done)
         steps = [self.step(i, step, live[i]) for i, step in enumerate(self.done.steps)]
-        return FlowRecord(tuple(inputs), tuple(steps), self.outputs())
+        constants = tuple(self.value(var) for var in jaxpr.constvars if var in self.names)
+        return FlowRecord(tuple(inputs), tuple(steps), self.outputs(), constants)
 
     def outputs(self) -> tuple[FlowOutput, ...]:
         count, jaxpr = len(self.done.steps), self.program.closed.jaxpr
@@ -214,7 +225,7 @@ class _Recorder:
         for i, var in enumerate(eqn.outvars):
             rule, numbers = "", ""
             if step.rule is not None and step.tangents[i] is not None:
-                rule, numbers = self.push(step, operands, self.names.get(var, "_"))
+                rule, numbers = self.push(number, operands, self.names.get(var, "_"))
             results.append(self.value(var, rule, numbers))
         return FlowStep(
             id=self.ids[number],
@@ -228,14 +239,18 @@ class _Recorder:
             bytes_read=bytes_read(eqn),
             bytes_written=bytes_written(eqn),
             bytes_live=live,
+            derivatives=self.derivatives[number],
             seconds=step.seconds,
         )
 
     def value(self, var: Var, rule: str = "", numbers: str = "") -> FlowValue:
-        contributions = [
-            self.contribution(consumer, port, ct)
-            for consumer, port, ct in self.done.contributions.get(var, [])
-        ]
+        contributions, total = [], None
+        for consumer, port, ct in self.done.contributions.get(var, []):
+            part = self.contribution(consumer, port, ct)
+            total = ct if total is None else add_any(total, ct)
+            if contributions:
+                part = replace(part, total=summarize(total))
+            contributions.append(part)
         return FlowValue(
             ValueRecord(self.names.get(var, "_"), var.aval.str_short()),
             summarize(self.done.values[var]),
@@ -253,30 +268,30 @@ class _Recorder:
         step = self.done.steps[consumer]
         operands = [self.operand(atom) for atom in step.eqn.invars]
         numbers = ""
-        if _is_scalar_step(step):
+        local = self.derivatives[consumer][port] if self.derivatives[consumer] else None
+        if local is not None:
             (seed,) = step.cotangents
             partial = rule_texts.partial_text(step.eqn, port, operands, "r")
-            local = _local_derivative(step, port)
             numbers = _substituted(partial, local, seed)
         rule = rule_texts.pull_text(
             step.eqn, port, operands, self.names.get(step.eqn.outvars[0], "_")
         )
         return ContributionRecord(self.ids[consumer], port, rule, numbers, summarize(ct))
 
-    def push(self, step: Step, operands: Sequence[str], out: str) -> tuple[str, str]:
+    def push(self, number: int, operands: Sequence[str], out: str) -> tuple[str, str]:
         """The rule of a result's tangent, and of scalars the same with numbers."""
+        step = self.done.steps[number]
         tangents = [
             rule_texts.tangent_name(name) if t is not None else None
             for name, t in zip(operands, step.operand_tangents, strict=True)
         ]
         rule = rule_texts.push_text(step.eqn, operands, tangents, out)
-        if not _is_scalar_step(step):
-            return rule, ""
         shares = []
-        for port, t in enumerate(step.operand_tangents):
-            if t is not None:
+        pairs = zip(self.derivatives[number], step.operand_tangents, strict=False)
+        for port, (local, t) in enumerate(pairs):
+            if local is not None and t is not None:
                 partial = rule_texts.partial_text(step.eqn, port, operands, out)
-                shares.append(_substituted(partial, _local_derivative(step, port), t))
+                shares.append(_substituted(partial, local, t))
         return rule, " + ".join(shares)
 
 
@@ -295,19 +310,20 @@ def _is_scalar_step(step: Step) -> bool:
     )
 
 
-def _local_derivative(step: Step, port: int) -> float:
-    """The derivative of a scalar equation by one operand: its rule applied to a one."""
+def _local_derivatives(step: Step) -> tuple[float | None, ...]:
+    """The derivative of a scalar equation by each operand: its rule applied to a one.
+
+    The rule in reverse tells them all at once, and keeps them apart: pushing a one through one
+    operand and zeros through the others would add zero times an infinite derivative.
+    """
+    if not _is_scalar_step(step):
+        return ()
     rule: LocalRule = step.rule  # type: ignore[assignment]
-    ones = []
-    for i, (operand, active) in enumerate(zip(step.operands, rule.active, strict=True)):
-        if active:
-            ones.append(_constant_like(operand, 1.0 if i == port else 0.0))
-    (out,) = rule.push(step.residuals, ones)
-    return float(to_numpy(out)[()])
-
-
-def _constant_like(operand: Any, value: float) -> Any:
-    return as_value(np.asarray(value, operand.aval.dtype))
+    one = as_value(np.asarray(1.0, step.eqn.outvars[0].aval.dtype))
+    pulled = zip(rule.pull(step.residuals, [one]), rule.active, strict=True)
+    return tuple(
+        None if not on else 0.0 if ct is None else float(to_numpy(ct)[()]) for ct, on in pulled
+    )
 
 
 def _substituted(partial: str, local: float, factor: Any) -> str:

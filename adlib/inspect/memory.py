@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from adlib.core import Eqn, Literal, Var
+from adlib.core import Eqn
 from adlib.core.printer import variable_names
-from adlib.inspect.costs import flops
+from adlib.inspect.buffers import facts_of, flat_equations, inside, with_open_checkpoints
+from adlib.inspect.costs import total_flops
 from adlib.inspect.evaluation import Execution, run_forward, run_reverse
-from adlib.inspect.programs import cotangent_seeds, step_ids, trace_program
+from adlib.inspect.lifetimes import Buffer, Moment, Timeline
+from adlib.inspect.programs import Program, cotangent_seeds, trace_program
+from adlib.inspect.progress import progress
 from adlib.inspect.rule_texts import step_label
 from adlib.inspect.summaries import to_json
 
-VERSION = 1
-_MOST_CUTS = 100
+VERSION = 2
+_LEAST_CUTS, _MOST_CUTS, _MOST_STEPS = 16, 100, 20_000
+_MOST_BUFFERS = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class MomentRecord:
 
     Attributes:
       step: position of the equation.
-      sweep: ``forward`` or ``reverse``.
+      sweep: ``forward``, ``reverse``, or ``again``: the second run of a checkpoint.
       bytes: live while the equation runs: its operands, its results, and all that is kept.
       residual_bytes: of those, what is kept for the reverse sweep alone.
       primal_bytes: live at the same equation if nothing is differentiated; 0 in reverse.
@@ -64,14 +69,46 @@ class ResidualRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class BufferRecord:
+    """A buffer and its life.
+
+    Attributes:
+      name: of the variable; of what only a derivative makes (``cos b``), the name of its
+        equation with a prime.
+      type: of the value.
+      bytes: its size.
+      role: ``argument``, ``constant``, ``result``, ``value``, ``residual`` (of the forward
+        sweep, kept for the reverse sweep), ``remade`` (by the second run of a checkpoint), or
+        ``cotangent``.
+      step: position of the equation that makes it (whose value it is the cotangent of); -1
+        for arguments.
+      source, code: the user's line, and its text.
+      first, last: the moments between which it lives, both included.
+      needed_by: positions of the equations whose reverse steps, or second runs, read it.
+    """
+
+    name: str
+    type: str
+    bytes: int
+    role: str
+    step: int
+    source: str
+    code: str
+    first: int
+    last: int
+    needed_by: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointRecord:
     """A checkpoint around the first ``equations`` equations.
 
     Attributes:
-      equations: how many equations run a second time.
+      equations: how many equations it holds.
       after, source, code: id, line and text of the last of them.
       peak_bytes: most bytes live at one moment, with it.
       flops: arithmetic that is done a second time, as far as it is counted.
+      recomputed: how many equations run a second time: those that the reverse sweep needs.
     """
 
     equations: int
@@ -80,6 +117,7 @@ class CheckpointRecord:
     code: str
     peak_bytes: int
     flops: int
+    recomputed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +125,18 @@ class MemoryRecord:
     """Live bytes through the forward and reverse sweep.
 
     Attributes:
-      steps: (id, label, source) of each equation.
+      steps: (id, label, source) of each equation; those inside of a checkpoint stand in its
+        place.
       moments: the forward sweep in program order, then the reverse sweep.
       residuals: largest first.
       argument_bytes: of the arguments, which live throughout.
       peak_bytes, primal_peak_bytes: the most live at one moment, with and without derivatives.
-      checkpoints: one for each place that was tried, in program order.
+      checkpoints: one for each place that was tried, in program order; none where the program
+        has checkpoints of its own.
+      buffers: in the order in which they are made, views left out; of more than 3000 the
+        largest, residuals before others.
+      forward_flops: arithmetic of the program, as far as it is counted.
+      recomputed, recomputed_flops: equations that run a second time, and their arithmetic.
       version: of this record's form.
     """
 
@@ -103,6 +147,10 @@ class MemoryRecord:
     peak_bytes: int
     primal_peak_bytes: int
     checkpoints: tuple[CheckpointRecord, ...]
+    buffers: tuple[BufferRecord, ...] = ()
+    forward_flops: int = 0
+    recomputed: int = 0
+    recomputed_flops: int = 0
     version: int = VERSION
 
     @property
@@ -116,49 +164,14 @@ class MemoryRecord:
         return to_json(self)  # type: ignore[no-any-return]
 
 
-@dataclass
-class Buffer:
-    """A piece of memory; views of it are the same buffer.
-
-    Attributes:
-      size: bytes.
-      made: equation that makes it; -1 for arguments and constants.
-      reads: equations that read it forward.
-      needed: equations whose reverse steps read it.
-      kept: whether the caller keeps it (arguments, constants, results).
-      hidden: whether only a derivative makes it (``cos x`` for ``sin``).
-    """
-
-    size: int
-    made: int
-    value: Any
-    var: Var | None = None
-    hidden: bool = False
-    kept: bool = False
-    reads: set[int] = field(default_factory=set)
-    needed: set[int] = field(default_factory=set)
-
-
-@dataclass
-class Cotangents:
-    """Memory of the reverse sweep alone: made at one equation's reverse step, freed at another's.
-
-    ``made`` is the first consumer, at most the number of equations; ``freed`` the definition,
-    -1 for arguments.
-    """
-
-    size: int
-    made: int
-    freed: int
-
-
 def memory_record(
     function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any] | None = None
 ) -> MemoryRecord:
     """Run ``function(*args, **kwargs)`` forward and in reverse, and record what is live when.
 
     Sizes are those of the buffers that the engine makes: a reshape or a broadcast that is a
-    view costs nothing.
+    view costs nothing. What stands inside of an ``adlib.checkpoint`` runs twice, as in the
+    engine, and its second run is recorded where it stands.
 
     Raises:
       NotImplementedError: where a derivative does not exist.
@@ -169,217 +182,133 @@ def memory_record(
     >>> [(r.name, r.bytes, r.needed_by) for r in record.residuals]
     [('sin_0′', 4000, ('sin_0',))]
     """
-    program = trace_program(function, args, kwargs or {})
+    __tracebackhide__ = True
+    return program_memory(trace_program(function, args, kwargs or {}))
+
+
+def program_memory(
+    program: Program, *, names: Mapping[Any, str] | None = None, places: bool = True
+) -> MemoryRecord:
+    """The record of a traced program at its arguments.
+
+    Args:
+      names: of its variables; None for letters in order.
+      places: whether to look for places where a checkpoint could end.
+
+    Raises:
+      NotImplementedError: where a derivative does not exist.
+    """
+    program = replace(program, closed=with_open_checkpoints(program.closed))
     done = run_forward(program)
     run_reverse(done, cotangent_seeds(program, None))
-    return _record(done)
+    flat = flat_equations(program.closed)
+    ids = equation_ids(flat)
+    if names is None:
+        inputs = zip(program.closed.jaxpr.invars, program.input_names, strict=True)
+        names = {**variable_names(program.closed.jaxpr), **dict(inputs)}
+    timeline = Timeline(done, names, ids)
+    own = any(inside(eqn) is not None for eqn in program.closed.eqns)
+    tried = _checkpoints(done, names, ids, flat) if places and not own else ()
+    return _record(timeline, flat, tried)
+
+
+def equation_ids(equations: Sequence[Eqn]) -> list[str]:
+    """Stable names of equations: ``mul_0``, ``sin_0``, ``mul_1``, …"""
+    count: Counter[str] = Counter()
+    ids = []
+    for eqn in equations:
+        ids.append(f"{eqn.primitive.name}_{count[eqn.primitive.name]}")
+        count[eqn.primitive.name] += 1
+    return ids
 
 
 def live_bytes(done: Execution) -> list[int]:
     """Bytes held while each equation runs forward, residuals included."""
-    count = len(done.steps)
-    return _profile(_buffers(done), [], count, _forward_interval(count))[:count]
-
-
-# ------------------------------------------------------------------- buffers
-
-
-def _owner(array: Any) -> Any:
-    """The ndarray whose memory an array shows."""
-    value = array._value
-    while getattr(value, "base", None) is not None and hasattr(value.base, "nbytes"):
-        value = value.base
-    return value
-
-
-def _buffers(done: Execution) -> list[Buffer]:
-    jaxpr = done.program.closed.jaxpr
-    found: dict[int, Buffer] = {}
-
-    def buffer(array: Any, made: int, var: Var | None, hidden: bool = False) -> Buffer:
-        owner = _owner(array)
-        if id(owner) not in found:
-            found[id(owner)] = Buffer(int(owner.nbytes), made, array, var, hidden)
-        return found[id(owner)]
-
-    for var in (*jaxpr.constvars, *jaxpr.invars):
-        buffer(done.values[var], -1, var).kept = True
-    for i, step in enumerate(done.steps):
-        for atom in step.eqn.invars:
-            if isinstance(atom, Var):
-                buffer(done.values[atom], i, atom).reads.add(i)
-        for var, result in zip(step.eqn.outvars, step.results, strict=True):
-            buffer(result, i, var)
-        # numbers that stand in the program are part of the program
-        literals = {id(_owner(v.array)) for v in step.eqn.invars if isinstance(v, Literal)}
-        for residual in step.residuals:
-            if id(_owner(residual)) not in literals:
-                buffer(residual, i, None, hidden=True).needed.add(i)
-    for atom in jaxpr.outvars:
-        if not isinstance(atom, Literal):
-            buffer(done.values[atom], len(done.steps), atom).kept = True
-    return list(found.values())
-
-
-def _cotangents(done: Execution) -> list[Cotangents]:
-    count = len(done.steps)
-    maker = {var: i for i, step in enumerate(done.steps) for var in step.eqn.outvars}
-    found: dict[int, Cotangents] = {}
-    for var, ct in done.cotangents.items():
-        owner = _owner(ct)
-        made = min(done.contributions[var][0][0], count)
-        freed = maker.get(var, -1)
-        if id(owner) in found:
-            same = found[id(owner)]
-            same.made, same.freed = max(same.made, made), min(same.freed, freed)
-        else:
-            found[id(owner)] = Cotangents(int(owner.nbytes), made, freed)
-    return list(found.values())
-
-
-# ------------------------------------------------------------- live intervals
-
-# Moments are counted: forward step i at i, reverse step i at 2n-1-i.
-Interval = Callable[[Buffer], Iterable[tuple[int, int]]]
-
-
-def _forward_interval(count: int) -> Interval:
-    """When a buffer lives while the program is differentiated."""
-
-    def lives(b: Buffer) -> list[tuple[int, int]]:
-        if b.kept:
-            return [(max(b.made, 0), 2 * count - 1)]
-        last = max(b.reads, default=b.made)
-        if b.needed:
-            last = 2 * count - 1 - min(b.needed)
-        return [(b.made, max(last, b.made))]
-
-    return lives
-
-
-def _primal_interval(count: int) -> Interval:
-    """When a buffer lives while the program is only evaluated."""
-
-    def lives(b: Buffer) -> list[tuple[int, int]]:
-        if b.hidden:
-            return []
-        end = count - 1 if b.kept else max(b.reads, default=b.made)
-        return [(max(b.made, 0), max(end, b.made))]
-
-    return lives
-
-
-def _checkpoint_interval(count: int, cut: int) -> Interval:
-    """When a buffer lives with a checkpoint around the first ``cut`` equations.
-
-    Their second run stands between the reverse steps of the others and their own, so that
-    reverse step i < cut is at 2n-1-i+cut, and the second run of i at 2n-cut+i.
-    """
-    end = 2 * count - 1 + cut
-
-    def reverse(i: int) -> int:
-        return 2 * count - 1 - i + (cut if i < cut else 0)
-
-    def lives(b: Buffer) -> list[tuple[int, int]]:
-        if b.kept:
-            return [(max(b.made, 0), end)]
-        outside = [reverse(i) for i in b.needed if i >= cut]
-        inside = [reverse(i) for i in b.needed if i < cut]
-        if b.made >= cut:
-            return [(b.made, max([b.made, *b.reads, *outside]))]
-        pieces = []
-        if not b.hidden:
-            pieces.append((b.made, max([b.made, *b.reads, *outside])))
-        again = [2 * count - cut + i for i in b.reads if i < cut]
-        start = 2 * count - cut + b.made
-        if again or inside:  # what neither a step nor a derivative reads is not made again
-            pieces.append((start, max([start, *again, *inside])))
-        return pieces
-
-    return lives
-
-
-def _profile(
-    buffers: Iterable[Buffer],
-    cotangents: Iterable[Cotangents],
-    count: int,
-    lives: Interval,
-    cut: int = 0,
-) -> list[int]:
-    """Bytes live at each moment."""
-    length = 2 * count + cut
-    change = [0] * (length + 1)
-    for b in buffers:
-        for start, last in lives(b):
-            if start < length:
-                change[start] += b.size
-                change[min(last, length - 1) + 1] -= b.size
-    for ct in cotangents:
-        # where the second run stands, the crossing cotangents are held
-        start = 2 * count - 1 - min(ct.made, count - 1) + (cut if ct.made < cut else 0)
-        last = length - 1 if ct.freed < 0 else 2 * count - 1 - ct.freed
-        last += cut if 0 <= ct.freed < cut else 0
-        change[start] += ct.size
-        change[last + 1] -= ct.size
-    profile, live = [], 0
-    for difference in change[:length]:
-        live += difference
-        profile.append(live)
-    return profile
+    flat = flat_equations(done.program.closed)
+    timeline = Timeline(done, {}, equation_ids(flat))
+    profile, live, start = timeline.profile(), [], 0
+    for step in done.steps:
+        inner = inside(step.eqn)
+        size = 1 if inner is None else len(flat_equations(inner))
+        live.append(max(profile[start : start + size], default=0))
+        start += size
+    return live
 
 
 # -------------------------------------------------------------------- records
 
 
-def _record(done: Execution) -> MemoryRecord:
-    count = len(done.steps)
-    ids = step_ids(done.program)
-    buffers, cotangents = _buffers(done), _cotangents(done)
-    live = _profile(buffers, cotangents, count, _forward_interval(count))
-    primal = _profile(buffers, [], count, _primal_interval(count))
+def _record(
+    timeline: Timeline, flat: Sequence[Eqn], tried: tuple[CheckpointRecord, ...]
+) -> MemoryRecord:
+    live, primal = timeline.profile(), timeline.primal_profile()
+    end = timeline.forward_end
     # what is live, but would not be without derivatives
-    extra = [b for b in buffers if b.needed and not b.kept]
-    held = _profile(extra, [], count, _forward_interval(count))
-    moments = [
-        MomentRecord(
-            step=i if i < count else 2 * count - 1 - i,
-            sweep="forward" if i < count else "reverse",
-            bytes=live[i],
-            residual_bytes=held[i],
-            primal_bytes=primal[i] if i < count else 0,
-        )
-        for i in range(2 * count)
-    ]
-    names = variable_names(done.program.closed.jaxpr)
-    inputs = zip(done.program.closed.jaxpr.invars, done.program.input_names, strict=True)
-    names.update(inputs)
-    residuals = [_residual(done, ids, names, b) for b in buffers if b.needed]
-    residuals.sort(key=lambda r: (not r.extra, -r.bytes))
+    extra = [b for b in timeline.buffers if b.needed and not b.kept]
+    held = timeline.profile(extra)
+    moments = tuple(
+        MomentRecord(m.step, m.sweep, live[i], held[i], primal[i] if i < end else 0)
+        for i, m in enumerate(timeline.moments)
+    )
+    needed = [b for b in timeline.buffers if b.needed and b.role != "remade"]
+    needed = [b for b in needed if b.role != "cotangent"]
+    residuals = sorted(
+        (_residual(b, timeline.ids, flat) for b in needed), key=lambda r: (not r.extra, -r.bytes)
+    )
+    again, work = _recomputed(timeline.moments, flat)
     return MemoryRecord(
         steps=tuple(
-            (name, step_label(step.eqn), _source(step.eqn)[0])
-            for name, step in zip(ids, done.steps, strict=True)
+            (name, step_label(eqn), source_of(eqn)[0])
+            for name, eqn in zip(timeline.ids, flat, strict=True)
         ),
-        moments=tuple(moments),
+        moments=moments,
         residuals=tuple(residuals),
-        argument_bytes=sum(b.size for b in buffers if b.made < 0),
+        argument_bytes=sum(b.size for b in timeline.buffers if b.role in ("argument", "constant")),
         peak_bytes=max(live, default=0),
         primal_peak_bytes=max(primal, default=0),
-        checkpoints=_checkpoints(done, ids, buffers, cotangents),
+        checkpoints=tried,
+        buffers=_buffers(timeline, flat),
+        forward_flops=sum(map(total_flops, flat)),
+        recomputed=again,
+        recomputed_flops=work,
     )
 
 
-def _residual(done: Execution, ids: list[str], names: dict[Var, str], b: Buffer) -> ResidualRecord:
-    source, code = ("", "") if b.made < 0 else _source(done.steps[b.made].eqn)
-    if b.var is not None:
-        name = names.get(b.var, "_")
-    else:
-        name = f"{ids[b.made]}′"
+def _buffers(timeline: Timeline, flat: Sequence[Eqn]) -> tuple[BufferRecord, ...]:
+    shown = [b for b in timeline.buffers if b.size]
+    if len(shown) > _MOST_BUFFERS:
+        first = sorted(shown, key=lambda b: (-b.size, not b.needed))[:_MOST_BUFFERS]
+        shown = sorted(first, key=lambda b: b.made)
+    return tuple(
+        BufferRecord(
+            name=b.name,
+            type=b.value.aval.str_short(),
+            bytes=b.size,
+            role=_role(b),
+            step=b.step,
+            source="" if b.step < 0 else source_of(flat[b.step])[0],
+            code="" if b.step < 0 else source_of(flat[b.step])[1],
+            first=b.made,
+            last=b.last,
+            needed_by=tuple(sorted(b.needed)),
+        )
+        for b in shown
+    )
+
+
+def _role(b: Buffer) -> str:
+    if b.role == "value" and b.kept:
+        return "result"
+    return "residual" if b.role == "value" and b.needed else b.role
+
+
+def _residual(b: Buffer, ids: Sequence[str], flat: Sequence[Eqn]) -> ResidualRecord:
+    source, code = ("", "") if b.step < 0 else source_of(flat[b.step])
     return ResidualRecord(
-        name=name,
+        name=b.name,
         type=b.value.aval.str_short(),
         bytes=b.size,
-        made_by="input" if b.made < 0 else ids[b.made],
+        made_by="input" if b.step < 0 else ids[b.step],
         source=source,
         code=code,
         needed_by=tuple(ids[i] for i in sorted(b.needed)),
@@ -388,20 +317,32 @@ def _residual(done: Execution, ids: list[str], names: dict[Var, str], b: Buffer)
 
 
 def _checkpoints(
-    done: Execution, ids: list[str], buffers: list[Buffer], cotangents: list[Cotangents]
+    done: Execution, names: Mapping[Any, str], ids: Sequence[str], flat: Sequence[Eqn]
 ) -> tuple[CheckpointRecord, ...]:
-    count = len(done.steps)
-    stride = max(1, -(-count // _MOST_CUTS))
-    found, work = [], 0
-    for cut in range(1, count + 1):
-        eqn = done.steps[cut - 1].eqn
-        work += flops(eqn) or 0
-        if cut % stride and cut != count:
-            continue
-        profile = _profile(buffers, cotangents, count, _checkpoint_interval(count, cut), cut)
-        found.append(CheckpointRecord(cut, ids[cut - 1], *_source(eqn), max(profile), work))
+    """What a checkpoint around the first equations would do, for many such places.
+
+    The buffers are those of the run without it, so that nothing has to run again.
+    """
+    count, facts = len(done.steps), facts_of(done)
+    # the longer the program, the longer each place takes
+    stride = max(1, -(-count // max(_LEAST_CUTS, min(_MOST_CUTS, _MOST_STEPS // max(count, 1)))))
+    cuts = [cut for cut in range(1, count + 1) if cut % stride == 0 or cut == count]
+    found = []
+    for cut in progress(cuts, "places for a checkpoint"):
+        timeline = Timeline(done, names, ids, facts=facts, parts=[cut])
+        again, work = _recomputed(timeline.moments, flat)
+        peak = max(timeline.profile(), default=0)
+        after = (ids[cut - 1], *source_of(flat[cut - 1]))
+        found.append(CheckpointRecord(cut, *after, peak, work, again))
     return tuple(found)
 
 
-def _source(eqn: Eqn) -> tuple[str, str]:
+def _recomputed(moments: Sequence[Moment], flat: Sequence[Eqn]) -> tuple[int, int]:
+    """How many equations run a second time, and their arithmetic."""
+    again = [m.step for m in moments if m.sweep == "again"]
+    return len(again), sum(total_flops(flat[step]) for step in again)
+
+
+def source_of(eqn: Eqn) -> tuple[str, str]:
+    """The user's line of an equation, and its text."""
     return ("", "") if eqn.source is None else (eqn.source.summary(), eqn.source.text())

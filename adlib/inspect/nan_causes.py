@@ -20,6 +20,11 @@ class Cause:
     repair: str = ""
     code: str = ""
 
+    @property
+    def before(self) -> str:
+        """Code as it is often written, which ``code`` replaces; empty where there is none."""
+        return _BEFORE.get(self.code, "")
+
 
 _DOUBLE_WHERE = (
     "Replace the bad argument before the operation, not only the bad result after it "
@@ -29,12 +34,33 @@ _DOUBLE_WHERE = (
 _SAFE_LOG = "jnp.where(x > 0, jnp.log(jnp.where(x > 0, x, 1.0)), 0.0)"
 _SAFE_SQRT = "jnp.where(x > 0, jnp.sqrt(jnp.where(x > 0, x, 1.0)), 0.0)"
 _SAFE_DIV = "jnp.where(d == 0, 0.0, n / jnp.where(d == 0, 1.0, d))"
+_SAFE_XLOGX = "jnp.where(x > 0, x * jnp.log(jnp.where(x > 0, x, 1.0)), 0.0)"
 _LOG = ("Keep the argument positive: " + _DOUBLE_WHERE[0].lower() + _DOUBLE_WHERE[1:], _SAFE_LOG)
 _STABLE_EXP = (
     "Use the stable form: subtract the maximum first, or call the function that does so "
     "(logsumexp, softmax, log_softmax, logaddexp).",
     "adlib.nn.logsumexp(x)   # or adlib.nn.softmax(x), jnp.logaddexp(0.0, x)",
 )
+
+
+# The same as it is often written, by its repair.
+_BEFORE = {
+    _SAFE_LOG: "jnp.where(x > 0, jnp.log(x), 0.0)",
+    _SAFE_SQRT: "jnp.where(x > 0, jnp.sqrt(x), 0.0)",
+    _SAFE_DIV: "jnp.where(d == 0, 0.0, n / d)",
+    _SAFE_XLOGX: "jnp.where(x > 0, x * jnp.log(x), 0.0)",
+    _STABLE_EXP[1]: "jnp.log(jnp.sum(jnp.exp(x)))   # or jnp.exp(x) / jnp.exp(x).sum()",
+    "jnp.log1p(jnp.where(x > -1, x, 0.0))": "jnp.log1p(x)",
+    "lax.rsqrt(x + 1e-6)": "lax.rsqrt(x)",
+    "adlib.nn.log_softmax(x)": "jnp.log(jnp.exp(x)) - jnp.log(jnp.exp(x).sum())",
+    "jnp.where(x > 0, x, 1.0) ** p": "x ** p",
+    "x ** lax.stop_gradient(p)": "x ** p",
+    "jnp.acosh(jnp.maximum(x, 1.0))": "jnp.acosh(x)",
+    **{
+        f"jnp.{name}(jnp.clip(x, -1 + 1e-6, 1 - 1e-6))": f"jnp.{name}(x)"
+        for name in ("asin", "acos", "atanh")
+    },
+}
 
 
 def primal_cause(eqn: Eqn, at: Sequence[Any]) -> Cause:
@@ -164,7 +190,7 @@ def _mul(at: Sequence[Any], eqn: Eqn) -> Cause | None:
             "0 times infinity is NaN.",
             "Start with the equation that made the infinity, or replace the infinite factor "
             "where the other is 0. For x·log x that is:",
-            "jnp.where(x > 0, x * jnp.log(jnp.where(x > 0, x, 1.0)), 0.0)",
+            _SAFE_XLOGX,
         )
     if np.isfinite(x) and np.isfinite(y):
         return _overflow(eqn, f"{number_text(x)}·{number_text(y)}")

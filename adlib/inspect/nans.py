@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from adlib.core import Literal, Var, dtypes
+from adlib.core import Literal, Var
 from adlib.core.printer import variable_names
 from adlib.inspect.evaluation import Execution, Step, run_forward, run_reverse
 from adlib.inspect.nan_causes import derivative_cause, primal_cause
+from adlib.inspect.nan_trail import Picture, TrailRow, picture_of, status_of, trail_rows
 from adlib.inspect.nested import nested_runs
 from adlib.inspect.programs import (
     Program,
@@ -25,15 +26,19 @@ from adlib.inspect.rule_texts import cotangent_name, result_text, tangent_name
 from adlib.inspect.summaries import ArraySummary, summarize, to_json, to_numpy
 from adlib.inspect.texts import literal_text
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class NamedSummary:
-    """A value with its name: an operand, its tangent, or its cotangent."""
+    """A value with its name: an operand, its tangent, or its cotangent.
+
+    ``picture`` shows where its bad entries are; None for single numbers.
+    """
 
     name: str
     summary: ArraySummary
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,9 @@ class BadEquation:
       result: what came out.
       why, repair, repair_code: the cause and the usual repair.
       inside: where the equation stands in another one, e.g. ``round 3 of scan_0``.
+      repair_before: code as it is often written, which ``repair_code`` replaces.
+      row: id of the equation, or of that in which it stands, on the trail; ``in_0`` for an
+        argument.
     """
 
     sweep: str
@@ -66,6 +74,8 @@ class BadEquation:
     repair: str
     repair_code: str
     inside: str = ""
+    repair_before: str = ""
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,8 @@ class NanRecord:
       origin: where the primal's NaN comes from an infinity, the equation that made that.
       result_bad, gradient_bad: ``nan`` or ``inf`` where the result or a gradient holds one.
       not_differentiated: why a sweep of derivatives was not possible; empty where both were.
+      trail: inputs and equations on the way of the bad numbers, in program order; empty where
+        all is finite.
       version: of this record's form.
     """
 
@@ -88,6 +100,7 @@ class NanRecord:
     result_bad: str
     gradient_bad: str
     not_differentiated: str = ""
+    trail: tuple[TrailRow, ...] = ()
     version: int = VERSION
 
     @property
@@ -133,7 +146,10 @@ derivative is 0 (the value is not chosen by a later where or mask), and 0 times 
     try:
         done = run_forward(program, tangent_seeds(program, None))
     except (NotImplementedError, ValueError) as error:
-        return NanRecord(primal, None, None, origin, result_bad, "", _first_line(error))
+        reason = _first_line(error)
+        return _with_trail(
+            NanRecord(primal, None, None, origin, result_bad, "", reason), _Search(plain)
+        )
     reason = ""
     try:
         run_reverse(done, cotangent_seeds(program, None))
@@ -142,9 +158,18 @@ derivative is 0 (the value is not chosen by a later where or mask), and 0 times 
     search = _Search(done)
     gradients = [done.cotangents.get(var) for var in program.closed.jaxpr.invars]
     gradient_bad = _worst(_bad(ct) for ct in gradients if ct is not None)
-    return NanRecord(
+    record = NanRecord(
         primal, search.tangent(), search.cotangent(), origin, result_bad, gradient_bad, reason
     )
+    return _with_trail(record, search)
+
+
+def _with_trail(record: NanRecord, search: _Search) -> NanRecord:
+    found = [record.primal, record.tangent, record.cotangent, record.origin]
+    roots = [bad.row for bad in found if bad is not None]
+    if not roots:
+        return record
+    return replace(record, trail=trail_rows(search.done, search.names, search.ids, roots))
 
 
 def _first_line(error: Exception) -> str:
@@ -153,12 +178,12 @@ def _first_line(error: Exception) -> str:
 
 def _bad(array: Any) -> str:
     """``nan`` or ``inf`` where an array holds one; empty where not."""
-    if not dtypes.is_inexact(array.aval.dtype):
-        return ""
-    value = to_numpy(array)
-    if np.isnan(value).any():
-        return "nan"
-    return "inf" if np.isinf(value).any() else ""
+    status = status_of(array)
+    return "" if status == "good" else status
+
+
+def _named(name: str, array: Any) -> NamedSummary:
+    return NamedSummary(name, summarize(array), picture_of(array))
 
 
 def _worst(kinds: Any) -> str:
@@ -247,11 +272,11 @@ class _Search:
                 seed = seeds[0] if len(seeds) == 1 else None
                 cause = derivative_cause(step.eqn, at, seed, None)
                 incoming = [
-                    NamedSummary(tangent_name(self.name(v)), summarize(t))
+                    _named(tangent_name(self.name(v)), t)
                     for v, t in zip(step.eqn.invars, step.operand_tangents, strict=True)
                     if t is not None
                 ]
-                result = NamedSummary(tangent_name(self.name(out)), summarize(t))
+                result = _named(tangent_name(self.name(out)), t)
                 return self._equation(number, "tangent", kind, index, incoming, result, cause)
         return None
 
@@ -275,11 +300,11 @@ class _Search:
         seed = seeds[0] if len(seeds) == 1 else None
         cause = derivative_cause(step.eqn, at, seed, port)
         incoming = [
-            NamedSummary(cotangent_name(self.name(v)), summarize(c))
+            _named(cotangent_name(self.name(v)), c)
             for v, c in zip(step.eqn.outvars, step.cotangents, strict=True)
             if c is not None
         ]
-        result = NamedSummary(cotangent_name(self.name(step.eqn.invars[port])), summarize(ct))
+        result = _named(cotangent_name(self.name(step.eqn.invars[port])), ct)
         return self._equation(number, "cotangent", kind, index, incoming, result, cause)
 
     def _primal_at(self, number: int, kind: str) -> BadEquation:
@@ -293,7 +318,7 @@ class _Search:
         index = _first_index(result, kind)
         at = [_entry(operand, index) for operand in step.operands]
         cause = primal_cause(step.eqn, at)
-        named = NamedSummary(self.name(out), summarize(result))
+        named = _named(self.name(out), result)
         return self._equation(number, "primal", kind, index, [], named, cause)
 
     def _nested(self, number: int, step: Step) -> BadEquation | None:
@@ -311,7 +336,7 @@ class _Search:
                 return None
             place = f"{where} of {self.ids[number]}" if where else self.ids[number]
             inside = f"{bad.inside}, {place}" if bad.inside else place
-            return replace(bad, inside=inside)
+            return replace(bad, inside=inside, row=self.ids[number])
         return None
 
     def _bad_input(self, name: str, var: Var, kind: str) -> BadEquation:
@@ -328,7 +353,8 @@ class _Search:
             code="",
             index=index,
             operands=(),
-            result=NamedSummary(name, summarize(value)),
+            result=_named(name, value),
+            row=f"in_{self.program.closed.jaxpr.invars.index(var)}",
             why=f"The argument {name} already holds {what}{at}.",
             repair="Look where the argument comes from: missing data, or an earlier step.",
             repair_code="",
@@ -349,7 +375,7 @@ class _Search:
         operands = [self.name(atom) for atom in eqn.invars]
         left = ", ".join(self.names.get(v, "_") for v in eqn.outvars)
         shown = [
-            NamedSummary(name, summarize(value))
+            _named(name, value)
             for name, value, atom in zip(operands, step.operands, eqn.invars, strict=True)
             if not isinstance(atom, Literal)
         ]
@@ -366,6 +392,8 @@ class _Search:
             why=cause.why,
             repair=cause.repair,
             repair_code=cause.code,
+            repair_before=cause.before,
+            row=self.ids[number],
         )
 
     def name(self, atom: Any) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 import adlib
+from adlib.api.input_names import argument_names, leaf_names
 from adlib.base import tree
 from adlib.core import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, dtypes
 from adlib.core.array import as_value
-from adlib.inspect.arguments import argument_names, leaf_names
 
 
 @dataclass(frozen=True)

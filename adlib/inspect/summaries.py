@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from adlib.core import dtypes
 
 MOST_VALUES = 16
-_PREVIEW_ROWS, _PREVIEW_COLUMNS = 8, 16
+PREVIEW_ROWS, PREVIEW_COLUMNS = 8, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +148,22 @@ def _preview(plain: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], ...]:
     if plain.size < 2:
         return ()
     grid = plain.reshape(-1, plain.shape[-1]) if plain.shape[-1] else plain.reshape(1, -1)
-    rows = _even(grid.shape[0], _PREVIEW_ROWS)
-    columns = _even(grid.shape[1], _PREVIEW_COLUMNS)
+    rows = even_positions(grid.shape[0], PREVIEW_ROWS)
+    columns = even_positions(grid.shape[1], PREVIEW_COLUMNS)
     picked = grid[np.ix_(rows, columns)]
     return tuple(tuple(float(f"{entry:.4g}") for entry in row) for row in picked.tolist())
 
 
-def _even(count: int, most: int) -> np.ndarray[Any, Any]:
-    """At most ``most`` positions at even distances, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+@lru_cache(256)
+def even_positions(count: int, most: int) -> np.ndarray[Any, Any]:
+    """At most ``most`` positions at even distances, the first and the last among them.
+
+    >>> even_positions(9, 3).tolist()
+    [0, 4, 8]
+    """
+    found = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    found.flags.writeable = False  # all callers share it
+    return found
 
 
 def to_json(record: Any) -> Any:

@@ -103,7 +103,7 @@ def value_text(value: Any) -> str | None:
 def literal_text(literal: Literal) -> str:
     """A literal as an operand, without its type: ``1.0``, ``True``."""
     value = literal.val
-    return repr(value.item()) if hasattr(value, "item") else str(value)
+    return str(value)  # of a float32, as few digits as tell it apart
 
 
 def constant_text(value: Any, most: int = 6) -> str:

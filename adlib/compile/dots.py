@@ -1,0 +1,152 @@
+"""Matrix products: which run as loops, which through BLAS, and how operands lie in memory.
+
+A product of a matrix and a vector, or of small matrices, is a loop nest like any other
+reduction, and fuses with what is around it. Larger ones are calls of ``gemm``, one for each
+entry of the batch, that read their operands as they lie, transposed or strided; an operand that
+BLAS cannot read so is written out in order first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adlib.compile import views
+from adlib.compile.loopir import Position
+from adlib.core.jaxpr import Eqn
+
+# Multiplications up to which a product runs as a loop nest: a call of BLAS takes a microsecond.
+_SMALL = 16 * 16 * 16
+
+Axes = tuple[int, ...]
+
+
+class Dims:
+    """The axes of a product by what they do, and their sizes."""
+
+    __slots__ = ("batch", "columns", "inner", "lhs", "lhs_free", "rhs", "rhs_free", "rows", "shape")
+
+    def __init__(self, eqn: Eqn) -> None:
+        (left, right), (left_batch, right_batch) = eqn.params["dimension_numbers"]
+        a, b = eqn.invars[0].aval.shape, eqn.invars[1].aval.shape
+        self.lhs_free = tuple([d for d in range(len(a)) if d not in (*left, *left_batch)])
+        self.rhs_free = tuple([d for d in range(len(b)) if d not in (*right, *right_batch)])
+        self.lhs: tuple[Axes, Axes, Axes] = (tuple(left_batch), self.lhs_free, tuple(left))
+        self.rhs: tuple[Axes, Axes, Axes] = (tuple(right_batch), tuple(right), self.rhs_free)
+        self.batch = math.prod([a[d] for d in left_batch])
+        self.rows = math.prod([a[d] for d in self.lhs_free])
+        self.columns = math.prod([b[d] for d in self.rhs_free])
+        self.inner = math.prod([a[d] for d in left])
+        sizes = [a[d] for d in (*left_batch, *self.lhs_free)]
+        self.shape = (*sizes, *[b[d] for d in self.rhs_free], *[a[d] for d in left])
+
+
+def native(eqn: Eqn, dtypes: frozenset[np.dtype[Any]]) -> bool:
+    """Whether native code computes a product: operands and result have one type of numbers."""
+    if eqn.primitive.name != "dot_general":
+        return False
+    found = {v.aval.dtype for v in (*eqn.invars, *eqn.outvars)}
+    return len(found) == 1 and found <= dtypes and np.dtype(bool) not in found
+
+
+def as_loops(eqn: Eqn) -> bool:
+    """Whether a product is a loop nest rather than a call of BLAS."""
+    dims = Dims(eqn)
+    if eqn.outvars[0].aval.dtype.kind != "f" or 0 in dims.shape:
+        return True
+    if dims.rows == 1 or dims.columns == 1 or dims.inner == 1:
+        return True
+    return bool(dims.rows * dims.columns * dims.inner <= _SMALL)
+
+
+def is_outer(eqn: Eqn) -> bool:
+    """Whether nothing is summed: every element is one product."""
+    return not eqn.params["dimension_numbers"][0][0]
+
+
+def space(eqn: Eqn) -> tuple[int, ...]:
+    """The iteration space of a product as loops: batch, rows, columns, contracted axes."""
+    return Dims(eqn).shape
+
+
+def reads(eqn: Eqn, same: views.Coordinates) -> list[views.Coordinates]:
+    """Where the operands are read in that space, given its own coordinates."""
+    dims = Dims(eqn)
+    batch, rows = len(dims.lhs[0]), len(dims.lhs_free)
+    columns = len(dims.rhs_free)
+    names = list(same)
+    by_batch, by_row = names[:batch], names[batch : batch + rows]
+    by_column = names[batch + rows : batch + rows + columns]
+    contracted = names[batch + rows + columns :]
+    lhs = _placed(dims.lhs, (by_batch, by_row, contracted))
+    return [lhs, _placed(dims.rhs, (by_batch, contracted, by_column))]
+
+
+def _placed(axes: Sequence[Axes], groups: Sequence[Sequence[Position]]) -> views.Coordinates:
+    result: dict[int, Position] = {}
+    for places, positions in zip(axes, groups, strict=True):
+        result.update(zip(places, positions, strict=True))
+    return tuple([result[d] for d in range(len(result))])
+
+
+def reduced_axes(eqn: Eqn) -> Axes:
+    """The axes of the space that are summed over."""
+    dims = Dims(eqn)
+    rank = len(dims.shape)
+    return tuple(range(rank - len(dims.lhs[2]), rank))
+
+
+# --------------------------------------------------------------------------- BLAS
+
+
+class Matrix:
+    """How BLAS reads an operand: a batch of matrices in memory of its own.
+
+    Attributes:
+      offset: of the first element; ``step``: from one batch entry to the next.
+      leading: elements from one line to the next; ``flipped``: lines are columns.
+    """
+
+    __slots__ = ("flipped", "leading", "offset", "step")
+
+    def __init__(self, offset: int, step: int, leading: int, flipped: bool) -> None:
+        self.offset = offset
+        self.step = step
+        self.leading = leading
+        self.flipped = flipped
+
+
+def matrix(
+    position: Position | None, shape: Sequence[int], axes: tuple[Axes, Axes, Axes]
+) -> Matrix | None:
+    """The operand whose element lies at ``position`` of its own axes, as matrices.
+
+    ``axes`` are those of batch, rows and columns. None where BLAS cannot read it so.
+    """
+    if position is None:
+        return None
+    merged = [_merged([(shape[d], position[d]) for d in group]) for group in axes]
+    if any(m is None for m in merged):
+        return None
+    (_, step), (rows, by_row), (columns, by_column) = merged  # type: ignore[misc]
+    if by_row < 0 or by_column < 0:
+        return None
+    if (by_column == 1 or columns == 1) and (by_row >= max(columns, 1) or rows == 1):
+        return Matrix(position[-1], step, max(by_row, columns, 1), False)
+    if (by_row == 1 or rows == 1) and (by_column >= max(rows, 1) or columns == 1):
+        return Matrix(position[-1], step, max(by_column, rows, 1), True)
+    return None
+
+
+def _merged(axes: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    """Several (size, stride) as one; None where they are no single run."""
+    real = [(n, s) for n, s in axes if n != 1]
+    if not real:
+        return 1, 0
+    for (_, outer), (n, inner) in zip(real[:-1], real[1:], strict=True):
+        if outer != n * inner:
+            return None
+    return math.prod([n for n, _ in real]), real[-1][1]

@@ -1,0 +1,130 @@
+"""Machine code in this process, through llvmlite, which is imported at the first compilation."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib
+import importlib.util
+import threading
+from typing import Any
+
+_lock = threading.RLock()
+
+QUICK = "; quick\n"  # the first line of text that is not worth optimising
+
+
+@functools.cache
+def available() -> bool:
+    """Whether native code can be made: llvmlite is installed and knows this machine."""
+    if importlib.util.find_spec("llvmlite") is None:
+        return False
+    try:
+        return _engine() is not None
+    except Exception:  # a broken installation: the reference executor works without it
+        return False
+
+
+@functools.cache
+def _engine() -> _Engine:
+    return _Engine()
+
+
+class _Engine:
+    """The target machine, and everything that is loaded."""
+
+    def __init__(self) -> None:
+        llvmlite = importlib.import_module("llvmlite")
+        binding = importlib.import_module("llvmlite.binding")
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        self.binding = binding
+        triple = binding.get_process_triple()
+        cpu = binding.get_host_cpu_name()
+        features = binding.get_host_cpu_features().flatten()
+        self.target = binding.Target.from_triple(triple).create_target_machine(
+            cpu=cpu, features=features, opt=2, reloc="pic", codemodel="default", jit=True
+        )
+        # for programs that do next to nothing: compiling takes a fifth of the time
+        self.quick = binding.Target.from_triple(triple).create_target_machine(
+            cpu=cpu, features=features, opt=0, reloc="pic", codemodel="default", jit=True
+        )
+        self.identity = (
+            f"{llvmlite.__version__} {binding.llvm_version_info} {triple} {cpu} {features}"
+        )
+        self.lljit = binding.create_lljit_compiler(
+            binding.Target.from_triple(triple).create_target_machine(
+                cpu=cpu, features=features, opt=2, reloc="pic", codemodel="default", jit=True
+            )
+        )
+        self.count = 0
+
+    def optimise(self, text: str, level: int = 3) -> Any:
+        module = self.binding.parse_assembly(text)
+        options = self.binding.create_pipeline_tuning_options(speed_level=level)
+        options.loop_vectorization = True
+        options.slp_vectorization = level > 1
+        options.loop_unrolling = True
+        passes = self.binding.create_pass_builder(self.target, options)
+        passes.getModulePassManager().run(module, passes)
+        return module
+
+
+class Loaded:
+    """Machine code with the addresses of its functions; unloaded when it is dropped."""
+
+    def __init__(self, tracker: Any, names: list[str]) -> None:
+        self._tracker = tracker
+        self.addresses = {name: int(tracker[name]) for name in names}
+
+
+def identity() -> str:
+    """What object code depends on besides its source: versions and processor."""
+    return _engine().identity
+
+
+def object_code(text: str) -> bytes:
+    """Optimise and compile LLVM text for this machine; text that starts with ``QUICK`` is
+    compiled as it is."""
+    with _lock:
+        engine = _engine()
+        if text.startswith(QUICK):
+            return bytes(engine.quick.emit_object(engine.binding.parse_assembly(text)))
+        return bytes(engine.target.emit_object(engine.optimise(text)))
+
+
+def load(code: bytes, names: list[str]) -> Loaded:
+    """Bring object code into the process; ``names`` are the symbols to find."""
+    with _lock:
+        engine = _engine()
+        engine.count += 1
+        builder = engine.binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name in names:
+            builder.export_symbol(name)
+        return Loaded(builder.link(engine.lljit, f"adlib{engine.count}"), names)
+
+
+def optimised_text(text: str) -> str:
+    """LLVM text after optimisation, for people."""
+    with _lock:
+        return str(_engine().optimise(text))
+
+
+def assembly(text: str) -> str:
+    """Assembly of LLVM text, for people."""
+    with _lock:
+        engine = _engine()
+        return str(engine.target.emit_assembly(engine.optimise(text)))
+
+
+def digest(text: str) -> str:
+    """Name of LLVM text in caches: its hash with that of what compiles it."""
+    return hashlib.sha256(f"{identity()}\n{text}".encode()).hexdigest()
+
+
+def write_pointers(address: int, pointers: list[int]) -> None:
+    """Fill a table of pointers in loaded code."""
+    table = (ctypes.c_void_p * len(pointers)).from_address(address)
+    for i, pointer in enumerate(pointers):
+        table[i] = pointer

@@ -1,0 +1,226 @@
+"""Steps that put an array together: concatenations, paddings, updates, running totals.
+
+Each is a few loop nests in a row over one result: its parts are copied to their places, then
+changed where they are. Operands are read through their views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from adlib.compile import addressing, views
+from adlib.compile.loopir import LoopBuilder, Position, Store, Value
+from adlib.compile.nests import Reader, combine, loop_nest
+from adlib.compile.schedule import Pieces, Schedule, normalized
+from adlib.core.jaxpr import Atom, Var
+from adlib.ops.index_plan import GatherScatterMode
+
+# What a scatter does with an old and a new element.
+_UPDATES = {
+    "scatter": "",
+    "scatter-add": "add",
+    "scatter_add": "add",
+    "scatter-sub": "sub",
+    "scatter-mul": "mul",
+    "scatter_mul": "mul",
+    "scatter-min": "min",
+    "scatter-max": "max",
+    "scatter_min": "min",
+    "scatter_max": "max",
+}
+_RUNNING = {"cumsum": "sum", "cumprod": "prod", "cummax": "max", "cummin": "min"}
+
+
+class PiecesWriter(Reader):
+    """Writes the nests of one step as a kernel."""
+
+    def __init__(self, schedule: Schedule, number: int, name: str) -> None:
+        super().__init__(schedule, number, name)
+        step = schedule.steps[number]
+        assert type(step) is Pieces
+        self.eqn = step.eqn
+        self.out: Var = step.eqn.outvars[0]
+        _WRITERS[step.eqn.primitive.name](self)
+
+    @property
+    def target(self) -> int:
+        return self.buffer(self.out, written=True)
+
+    def piece(
+        self,
+        space: Sequence[int],
+        element: Callable[[LoopBuilder, views.Coordinates], Value],
+        place: Callable[[views.Coordinates], Position],
+        why: str,
+        offset: Callable[[LoopBuilder], Value | None] | None = None,
+        ordered: bool = False,
+    ) -> None:
+        """One nest: for each point of ``space`` an element goes to a place of the result."""
+        space = tuple(space)
+        self.builder = LoopBuilder()
+        self.rank = len(space)
+        same = normalized(views.identity_coordinates(self.rank), space)
+        value = element(self.builder, same)
+        moved = None if offset is None else offset(self.builder)
+        store = Store(self.target, place(same), value, moved)
+        self.kernel.nests.append(loop_nest(space, [*self.builder.items, store], why, ordered))
+
+    def copy(self, atom: Atom, why: str, place: Callable[..., Position] | None = None) -> None:
+        """A whole operand to its place."""
+        shape = atom.aval.shape
+        where = place or (lambda same: views.linear(same, shape, len(shape)))
+        self.piece(shape, lambda b, same: self.read(atom, same), where, why)
+
+
+def _at(shape: Sequence[int], starts: Sequence[int], steps: Sequence[int], rank: int) -> Any:
+    """The place in an array of ``shape`` of coordinates that are scaled and shifted."""
+
+    def place(same: views.Coordinates) -> Position:
+        moved = [views.scaled(c, k, s) for c, k, s in zip(same, steps, starts, strict=True)]
+        return views.linear_unchecked(tuple(moved), shape, rank)
+
+    return place
+
+
+def _concatenate(w: PiecesWriter) -> None:
+    axis, shape = w.eqn.params["dimension"], w.out.aval.shape
+    start = 0
+    for i, atom in enumerate(w.eqn.invars):
+        starts = [start if d == axis else 0 for d in range(len(shape))]
+        place = _at(shape, starts, [1] * len(shape), len(shape))
+        w.copy(atom, f"part {i} of a concatenation", place)
+        start += atom.aval.shape[axis]
+
+
+def _stack(w: PiecesWriter) -> None:
+    axis, shape = w.eqn.params["axis"], w.out.aval.shape
+    strides = views.row_major(shape)
+    inner = [s for d, s in enumerate(strides) if d != axis]
+    for i, atom in enumerate(w.eqn.invars):
+
+        def place(same: views.Coordinates, i: int = i) -> Position:
+            rank = len(inner)
+            terms = [views.scaled(c, s) for c, s in zip(same, inner, strict=True)]
+            return views.scaled(views.added(terms, rank), 1, i * strides[axis])
+
+        w.copy(atom, f"part {i} of a stack", place)
+
+
+def _pad(w: PiecesWriter) -> None:
+    operand, fill = w.eqn.invars
+    shape = w.out.aval.shape
+    config = w.eqn.params["padding_config"]
+    rank = len(shape)
+    if operand.aval.shape != shape or any(lo or hi or inside for lo, hi, inside in config):
+        w.piece(
+            shape,
+            lambda b, same: w.read(fill, ()),
+            lambda same: views.linear(same, shape, rank),
+            "padding",
+        )
+    firsts, starts, steps, space = [], [], [], []
+    for n, size, (lo, _, inside) in zip(operand.aval.shape, shape, config, strict=True):
+        step = inside + 1
+        first = max(0, -(lo // step))  # the first element whose place is not cut off
+        last = min(n, (size - 1 - lo) // step + 1)
+        firsts.append(first)
+        space.append(max(0, last - first))
+        starts.append(lo + first * step)
+        steps.append(step)
+    if 0 in space:
+        return
+
+    def element(b: LoopBuilder, same: views.Coordinates) -> Value:
+        moved = [views.scaled(c, 1, f) for c, f in zip(same, firsts, strict=True)]
+        return w.read(operand, tuple(moved))
+
+    w.piece(space, element, _at(shape, starts, steps, rank), "what is padded")
+
+
+def _dynamic_update_slice(w: PiecesWriter) -> None:
+    operand, update, *starts = w.eqn.invars
+    shape, block = operand.aval.shape, update.aval.shape
+    w.copy(operand, "what is updated")
+    rank = len(shape)
+
+    def offset(b: LoopBuilder) -> Value | None:
+        return addressing.block_offset(b, [w.read(s, ()) for s in starts], shape, block)
+
+    place = _at(shape, [0] * rank, [1] * rank, rank)
+    w.piece(block, lambda b, same: w.read(update, same), place, "the update", offset)
+
+
+def _scatter(w: PiecesWriter) -> None:
+    operand, indices, updates = w.eqn.invars
+    w.copy(operand, "what is updated")
+    windows = addressing.scatter_windows(w.eqn)
+    if 0 in windows.shape:
+        return
+    op = _UPDATES[w.eqn.primitive.name]
+    clip = w.eqn.params["mode"] is GatherScatterMode.CLIP
+    found: list[Any] = []
+
+    def element(b: LoopBuilder, same: views.Coordinates) -> Value:
+        entries = [w.read(indices, c) for c in windows.index_reads(same)]
+        added, inside = windows.offset(b, entries, clip)
+        found.append(added)
+        new = w.read(updates, same)
+        if not op and inside is None:
+            return new
+        dtype = new.dtype
+        old = b.load(w.target, windows.base(same), dtype, added)
+        kind = {"add": "sum", "mul": "prod"}.get(op, op)
+        if op:
+            new = b.binary("sub", old, new) if op == "sub" else combine(b, kind, old, new)
+        return new if inside is None else b.select(inside, new, old)
+
+    w.piece(windows.shape, element, windows.base, "the updates", lambda b: found[-1], ordered=True)
+
+
+def _running(w: PiecesWriter) -> None:
+    (operand,) = w.eqn.invars
+    axis, backwards = w.eqn.params["axis"], w.eqn.params["reverse"]
+    kind = _RUNNING[w.eqn.primitive.name]
+    shape = w.out.aval.shape
+    rank, n = len(shape), shape[axis]
+    if n == 0:
+        return
+    stride = views.row_major(shape)[axis]
+    begin = n - 1 if backwards else 0
+    step = -1 if backwards else 1
+
+    def moved(same: views.Coordinates, shift: int) -> views.Coordinates:
+        return tuple(
+            [
+                views.scaled(c, step, begin + step * shift) if d == axis else c
+                for d, c in enumerate(same)
+            ]
+        )
+
+    def place(shift: int) -> Callable[[views.Coordinates], Position]:
+        return lambda same: views.linear_unchecked(moved(same, shift), shape, rank)
+
+    first = [1 if d == axis else size for d, size in enumerate(shape)]
+    w.piece(first, lambda b, same: w.read(operand, moved(same, 0)), place(0), "the first")
+    if n == 1:
+        return
+    rest = [n - 1 if d == axis else size for d, size in enumerate(shape)]
+
+    def element(b: LoopBuilder, same: views.Coordinates) -> Value:
+        new = w.read(operand, moved(same, 1))
+        before = views.scaled(place(1)(same), 1, -step * stride)
+        return combine(b, kind, b.load(w.target, before, new.dtype), new)
+
+    w.piece(rest, element, place(1), "running totals", ordered=True)
+
+
+_WRITERS: dict[str, Callable[[PiecesWriter], None]] = {
+    "concatenate": _concatenate,
+    "stack": _stack,
+    "pad": _pad,
+    "dynamic_update_slice": _dynamic_update_slice,
+    **dict.fromkeys(_UPDATES, _scatter),
+    **dict.fromkeys(_RUNNING, _running),
+}
+NAMES = frozenset(_WRITERS)
