@@ -98,7 +98,8 @@ class TapeStep:
     Attributes:
       copies: whether each result is a copy of one number, with derivative one.
       eqn: its equation; None for what a loop does between its rounds.
-      sources: for such: for each result's number the operand and its number that it copies.
+      sources: of copies, for each result the operand that each of its numbers copies, −1 for
+        none, and the number there; None until it is asked, empty if the copies are no copies.
     """
 
     operands: list[Slot]
@@ -107,7 +108,7 @@ class TapeStep:
     eqn: Eqn | None = None
     rule: LocalRule | None = None
     residuals: list[Any] = field(default_factory=list)
-    sources: tuple[Any, Any] | None = None
+    sources: list[tuple[Any, Any]] | None = None
 
     def edges(self, wanted: Sequence[Any], origin: int) -> Edges:
         """Derivatives of the ``wanted`` numbers of each result by what depends on an input.
@@ -121,10 +122,7 @@ class TapeStep:
         """
         if any(slot.value.aval.dtype.kind == "c" for slot in (*self.operands, *self.results)):
             raise CannotFollow(f"{self.name()} computes with complex numbers")
-        if self.sources is not None:
-            which, where = (part[wanted[0]] for part in self.sources)
-            found = _edges(0, wanted[0], which, where, np.ones(len(where)))
-        elif self.copies:
+        if self.copies:
             found = self._copied(wanted, origin)
         elif self.elementwise:
             found = self._elementwise(wanted[0])
@@ -164,6 +162,19 @@ class TapeStep:
 
     def _copied(self, wanted: Sequence[Any], origin: int) -> Edges:
         """The edges of an operation that moves numbers, from where each of them stands."""
+        if self.sources is None:
+            self.sources = self._found_sources()
+        if not self.sources:
+            return self._pulled(wanted, origin)
+        parts = []
+        for result, (which, where) in enumerate(self.sources):
+            rows = wanted[result]
+            rows = rows[which[rows] >= 0]
+            parts.append(_edges(result, rows, which[rows], where[rows], np.ones(len(rows))))
+        return _joined(parts)
+
+    def _found_sources(self) -> list[tuple[Any, Any]]:
+        """What each number of each result copies; empty where it may be more than one number."""
         assert self.eqn is not None and self.rule is not None
         active = [k for k, on in enumerate(self.rule.active) if on]
         starts = np.cumsum([0, *[self.operands[k].size for k in active]])
@@ -175,19 +186,18 @@ class TapeStep:
                 values.append(Value(slot.shape, everything[start : start + slot.size]))
             else:
                 values.append(Value(slot.shape, None, slot.value))
-        parts = []
-        for result, pattern in enumerate(result_patterns(self.eqn, values)):
-            if pattern is None or not len(wanted[result]):
-                continue
-            found = pattern[wanted[result]].tocoo()
-            if np.bincount(found.row).max(initial=0) > 1:  # more is known of its values only
-                return self._pulled(wanted, origin)
-            place = np.searchsorted(starts, found.col, side="right") - 1
-            ports = np.array(active)[place]
-            where = found.col - starts[place]
-            rows = wanted[result][found.row]
-            parts.append(_edges(result, rows, ports, where, np.ones(len(where))))
-        return _joined(parts)
+        sources = []
+        for slot, pattern in zip(self.results, result_patterns(self.eqn, values), strict=True):
+            which, where = np.full(slot.size, -1), np.zeros(slot.size, np.int64)
+            if pattern is not None:
+                found = pattern.tocoo()
+                if np.bincount(found.row).max(initial=0) > 1:
+                    return []
+                place = np.searchsorted(starts, found.col, side="right") - 1
+                which[found.row] = np.array(active)[place]
+                where[found.row] = found.col - starts[place]
+            sources.append((which, where))
+        return sources
 
     def _pulled(self, wanted: Sequence[Any], origin: int) -> Edges:
         """One pull for each wanted number; what is zero there is no edge."""
@@ -307,6 +317,8 @@ class ElementTape:
         return [read(atom) for atom in jaxpr.outvars]
 
     def _equation(self, eqn: Eqn, operands: list[Slot], names: list[str]) -> list[Slot]:
+        if not eqn.outvars:  # it prints or checks, which was done when the function ran
+            return []
         opened = self._opened(eqn, operands)
         if opened is not None:
             return opened
@@ -342,7 +354,7 @@ class ElementTape:
     def _copy_step(self, operands: list[Slot], results: list[Slot]) -> TapeStep:
         """Every number of the result copies the one of the same position."""
         where = np.arange(results[0].size)
-        return TapeStep(operands, results, True, sources=(np.zeros_like(where), where))
+        return TapeStep(operands, results, True, sources=[(np.zeros_like(where), where)])
 
     def _rule(self, eqn: Eqn, active: tuple[bool, ...]) -> LocalRule:
         key = (eqn.primitive, active, *[v.aval for v in eqn.invars], *eqn.params.items())
@@ -416,7 +428,7 @@ class ElementTape:
         slot = self._slot(name, x.value[i], x.origins)
         if x.origins:
             where = np.arange(i * size, (i + 1) * size)
-            sources = (np.zeros_like(where), where)
+            sources = [(np.zeros_like(where), where)]
             self.steps.append(TapeStep([x], [slot], True, sources=sources))
         return slot
 
@@ -426,7 +438,8 @@ class ElementTape:
         result = self._slot(slots[0].name.rstrip("₀₁₂₃₄₅₆₇₈₉"), value, origins)
         if origins:
             size = slots[0].size
-            sources = (np.repeat(np.arange(len(slots)), size), np.tile(np.arange(size), len(slots)))
+            which, where = np.divmod(np.arange(size * len(slots)), size)
+            sources = [(which, where)]
             self.steps.append(TapeStep(slots, [result], True, sources=sources))
         return result
 

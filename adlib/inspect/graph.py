@@ -69,6 +69,7 @@ class NodeRecord:
       note: an input's name in the function, or its role in a loop (``const``, ``carry``,
         ``slice``); the entries of a small constant; the type of an output.
       subgraphs: the jaxprs among the parameters.
+      scope: the ``named_scope`` blocks that it was traced in, outermost first.
     """
 
     id: str
@@ -80,6 +81,7 @@ class NodeRecord:
     source: str = ""
     note: str = ""
     subgraphs: tuple[SubgraphRecord, ...] = ()
+    scope: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,7 @@ class _Recorder:
             outputs=tuple(self.value(var) for var in eqn.outvars),
             source="" if eqn.source is None else eqn.source.summary(),
             subgraphs=tuple(self.subgraph(eqn, *found) for found in nested_programs(eqn.params)),
+            scope=() if eqn.source is None else eqn.source.scope,
         )
 
     def subgraph(

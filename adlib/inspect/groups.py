@@ -1,4 +1,5 @@
-"""Long programs in parts that can be folded: repeated steps, functions, lines, stretches.
+"""Parts of programs that can be folded: named scopes, and of long programs repeated steps,
+functions, lines, stretches.
 
 Every part is a stretch of neighbouring equations. As a program's order respects its links, a
 part that is drawn as one node never closes a cycle with another.
@@ -6,6 +7,7 @@ part that is drawn as one node never closes a cycle with another.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +28,8 @@ class GroupRecord:
 
     Attributes:
       id: stable name, unique in its graph: ``step_9_18`` holds the equations 9 to 17.
-      kind: ``repetition``, ``steps`` (some of a repetition), ``step``, ``function``, ``line``,
-        ``equations`` (a stretch), ``inputs``, ``constants`` or ``outputs``.
+      kind: ``scope``, ``repetition``, ``steps`` (some of a repetition), ``step``, ``function``,
+        ``line``, ``equations`` (a stretch), ``inputs``, ``constants`` or ``outputs``.
       label: what it is, e.g. ``step ×200``.
       source: the user's lines that it comes from, e.g. ``In[3]:4–7``.
       text: the line of code that most of it comes from.
@@ -58,12 +60,13 @@ class SourceText:
 def grouped(
     graph: GraphRecord, sources: Mapping[str, SourceText] | None = None, *, most: int = MOST
 ) -> tuple[Member, ...]:
-    """The nodes of one graph, those of a long program under parts, none with over ``most``.
+    """The nodes of one graph, under parts where it has named scopes or is long.
 
     Args:
       graph: the graph; graphs inside of its equations are not entered.
       sources: the functions and texts of the user's lines, by the nodes' ``source``.
-      most: how many nodes a level may show; a program with fewer equations has no parts.
+      most: how many equations and parts a level may show; a program with fewer has no parts but
+        its named scopes.
 
     >>> import adlib
     >>> def f(x):
@@ -155,7 +158,7 @@ class _Folder:
         self.repeated: list[tuple[int, int, int]] = []  # found so far: start, period, count
 
     def members(self) -> tuple[Member, ...]:
-        items = self._single(0, len(self.nodes))
+        items = self._by_scope(self._single(0, len(self.nodes)), 0)
         return tuple(item.member for item in self._fold(items))
 
     def _single(self, first: int, last: int) -> list[_Item]:
@@ -172,11 +175,11 @@ class _Folder:
             items = way(items)
         return items
 
-    def _part(self, kind: str, label: str, items: Sequence[_Item]) -> _Item:
+    def _part(self, kind: str, label: str, items: Sequence[_Item], mark: str = "") -> _Item:
         first, last = items[0].first, items[-1].last
         source, text = self._origin(first, last)
         record = GroupRecord(
-            id=f"{kind}_{first}_{last}",
+            id=f"{kind}{mark}_{first}_{last}",
             kind=kind,
             label=label,
             source=source,
@@ -197,13 +200,36 @@ class _Folder:
         lines = f"{min(numbers)}–{max(numbers)}" if min(numbers) < max(numbers) else numbers[0]
         return f"{file}:{lines}", self.sources.get(best, SourceText()).text
 
+    def _by_scope(self, items: list[_Item], depth: int) -> list[_Item]:
+        """Neighbours of the same scope as a part, and in it those of the scopes within."""
+        out: list[_Item] = []
+        for name, run in itertools.groupby(items, lambda item: self._scope_of(item, depth)):
+            if not name:
+                out.extend(run)
+                continue
+            inner = self._fold(self._by_scope(list(run), depth + 1))
+            # a scope may fill the one around it, and is another part all the same
+            out.append(self._part("scope", name, inner, str(depth) if depth else ""))
+        return out
+
+    def _scope_of(self, item: _Item, depth: int) -> str:
+        scope = self.nodes[item.first].scope
+        return scope[depth] if depth < len(scope) else ""
+
     # --- repetition
 
     def _by_repetition(self, items: list[_Item]) -> list[_Item]:
-        if any(item.last - item.first > 1 for item in items):
-            return items
-        out, at = [], items[0].first
-        end = items[-1].last
+        out: list[_Item] = []
+        for plain, run in itertools.groupby(items, lambda item: isinstance(item.member, str)):
+            stretch = list(run)
+            if plain:
+                stretch = self._repeated_in(stretch[0].first, stretch[-1].last)
+            out.extend(stretch)
+        return out
+
+    def _repeated_in(self, at: int, end: int) -> list[_Item]:
+        """The equations from ``at`` to before ``end``, repeated ones as parts."""
+        out: list[_Item] = []
         for start, period, count in _repetitions(self.codes, at, end):
             start, count = self._phase(start, period, count)
             out.extend(self._single(at, start))

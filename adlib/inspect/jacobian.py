@@ -87,6 +87,8 @@ class JacobianRecord:
       by_rows: a row for each group of rows, their sum: what one pullback gives.
       entries: how many entries the pattern has.
       zeros: how many of them are zero at this point.
+      row_parts, column_parts: the arrays that the rows and the columns are made of, as
+        (name, first, size).
       version: of this record's form; it grows when a field changes its meaning.
     """
 
@@ -99,6 +101,8 @@ class JacobianRecord:
     by_rows: MatrixRecord
     entries: int
     zeros: int
+    row_parts: tuple[tuple[str, int, int], ...] = ()
+    column_parts: tuple[tuple[str, int, int], ...] = ()
     version: int = VERSION
 
     @property
@@ -213,6 +217,8 @@ class AssembledJacobian:
             by_rows=_matrix(values, groups[1][i], j, (parts[1], n)),
             entries=len(values),
             zeros=int((values == 0).sum()),
+            row_parts=tuple((leaf.name, leaf.start, leaf.size) for leaf in self.outputs),
+            column_parts=tuple((leaf.name, leaf.start, leaf.size) for leaf in self.inputs),
         )
 
     @cached_property
@@ -334,7 +340,13 @@ class AssembledJacobian:
             row - self.outputs[output].start,
             self._input_places[input],
             column - self.inputs[input].start,
-            EntryRecord(row, column, self.row_name(row), self.column_name(column)),
+            EntryRecord(
+                row,
+                column,
+                self.row_name(row),
+                self.column_name(column),
+                in_pattern=(row, column) in self._places,
+            ),
         )
 
 

@@ -105,6 +105,7 @@ class EntryRecord:
       bundled: whether vertices stand for whole values.
       vertex_count, arc_count: of the graph of single numbers.
       problem: why the paths cannot be followed; empty where they are.
+      in_pattern: whether the program lets the entry differ from zero at some point.
       version: of this record's form.
     """
 
@@ -123,6 +124,7 @@ class EntryRecord:
     vertex_count: int = 0
     arc_count: int = 0
     problem: str = ""
+    in_pattern: bool = True
     version: int = VERSION
 
     def to_json(self) -> dict[str, Any]:

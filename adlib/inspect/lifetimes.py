@@ -96,6 +96,8 @@ class Timeline:
         self._found: dict[int, Buffer] = {}
         self._alive: list[Any] = []  # what identities were taken from
         self._labels: set[tuple[str, str]] = set()
+        # cotangents that a supposed checkpoint makes of what it reads from outside
+        self._own: dict[Any, Buffer | None] = {}
         self._run(done, facts_of(done) if facts is None else facts, parts)
 
     def profile(self, buffers: Iterable[Buffer] | None = None) -> list[int]:
@@ -137,13 +139,15 @@ class Timeline:
                     self._cotangent(done, atom, self.forward_end)
         for part, start, grouped in reversed(groups):
             if grouped:
-                self._again(part, start)
-            self._reverse(done, part, start)
-            if grouped:
-                self._release(free_memory(part), start)
+                self._reverse_group(done, part, start)
+            else:
+                self._reverse(done, part, start, tape=True)
         end = max(len(self.moments) - 1, 0)
+        for var in jaxpr.invars:  # their cotangents are the caller's
+            if var in done.cotangents and id(owner_of(done.cotangents[var])) in self._found:
+                self._found[id(owner_of(done.cotangents[var]))].kept = True
         for buffer in self.buffers:
-            if buffer.kept or (buffer.role == "cotangent" and buffer.step < 0):
+            if buffer.kept:
                 buffer.last = max(end, buffer.made)
             buffer.last = min(buffer.last, end)
 
@@ -194,10 +198,12 @@ class Timeline:
         """The second run of a checkpoint: only what its reverse steps need, and what that needs."""
         start, wanted, runs = len(self.moments), set[Any](), []
         for one in reversed(facts):
-            runs.append(one.hidden or any(memory.var in wanted for memory in one.results))
+            made = one.hidden and one.pulled
+            runs.append(made or any(memory.var in wanted for memory in one.results))
             if runs[-1]:
                 wanted.update(memory.var for memory in one.operands)
-            wanted.update(one.read)
+            if one.pulled:
+                wanted.update(one.read)
         for one, run in zip(facts, reversed(runs), strict=True):
             if run and one.inner is None:
                 self._step(one, flat, "again", keep=True, start=start, wanted=wanted)
@@ -218,18 +224,39 @@ class Timeline:
             flat += deeper.size
         self._pass_on(one, sub)
 
-    def _reverse(self, done: Execution, facts: Sequence[Facts], flat: int) -> None:
+    def _reverse_group(self, done: Execution, facts: Sequence[Facts], flat: int) -> None:
+        """A supposed checkpoint: its second run, then its reverse steps."""
+        pulled = any(one.pulled for one in facts)
+        if pulled:
+            self._again(facts, flat)
+            # it makes cotangents of its own, which are added to those from outside at its end
+            free = {memory.var for memory in free_memory(facts)}
+            cts = {var: done.cotangents[var] for var in free if var in done.cotangents}
+            self._own = {v: None for v, ct in cts.items() if id(owner_of(ct)) in self._found}
+        self._reverse(done, facts, flat, tape=False)
+        now = len(self.moments) - 1
+        for var, buffer in self._own.items():
+            if buffer is not None:
+                buffer.last = now
+                outside = self._found[id(owner_of(done.cotangents[var]))]
+                outside.last = max(outside.last, now)
+        self._own = {}
+        if pulled:
+            self._release(free_memory(facts), flat)
+
+    def _reverse(self, done: Execution, facts: Sequence[Facts], flat: int, *, tape: bool) -> None:
+        """Reverse steps. A tape holds the residuals of those, too, that no cotangent reaches."""
         end = flat + sum(one.size for one in facts)
         for one in reversed(facts):
             end -= one.size
             if one.inner is None:
-                self._reverse_step(done, one, end)
+                self._reverse_step(done, one, end, tape=tape)
             elif one.pulled:
                 self._reverse_checkpoint(done, one, end)
 
-    def _reverse_step(self, done: Execution, one: Facts, flat: int) -> None:
+    def _reverse_step(self, done: Execution, one: Facts, flat: int, *, tape: bool) -> None:
         now, found = self._now(flat, "reverse"), self._found
-        if one.pulled:
+        if one.pulled or tape:
             for memory in one.residuals:
                 buffer = found.get(memory.key)
                 if buffer is not None:
@@ -254,7 +281,7 @@ class Timeline:
                 self._same(sub.cotangents[atom], self._found[id(owner_of(ct))])
         facts = facts_of(sub)
         self._again(facts, flat)
-        self._reverse(sub, facts, flat)
+        self._reverse(sub, facts, flat, tape=False)
         self._release(one.residuals, flat)
         now = len(self.moments) - 1
         for var, atom in zip(inner.jaxpr.invars, step.eqn.invars, strict=True):
@@ -299,13 +326,19 @@ class Timeline:
     def _cotangent(self, done: Execution, var: Var, now: int) -> None:
         """A share of a variable's cotangent: the first makes it, later ones are added to it."""
         total = memory_of(done.cotangents[var], var)
-        found = self._found.get(total.key)
+        found = self._own[var] if var in self._own else self._found.get(total.key)
         if found is not None:
             found.last = max(found.last, now)
             return
         defined = self._found.get(id(owner_of(done.values[var])))
-        made = self._make(total, now, "cotangent", -1 if defined is None else defined.step)
-        made.name = cotangent_name(self.names.get(var, "_"))
+        step = -1 if defined is None else defined.step
+        name = cotangent_name(self.names.get(var, "_"))
+        made = Buffer(total.size, now, total.array, name, "cotangent", step, last=now)
+        self.buffers.append(made)
+        if var in self._own:
+            self._own[var] = made
+        else:
+            self._found[total.key] = made
 
     def _same(self, array: Any, buffer: Buffer) -> None:
         self._found[id(owner_of(array))] = buffer

@@ -39,7 +39,7 @@ _LOG = ("Keep the argument positive: " + _DOUBLE_WHERE[0].lower() + _DOUBLE_WHER
 _STABLE_EXP = (
     "Use the stable form: subtract the maximum first, or call the function that does so "
     "(logsumexp, softmax, log_softmax, logaddexp).",
-    "adlib.nn.logsumexp(x)   # or adlib.nn.softmax(x), jnp.logaddexp(0.0, x)",
+    "adlib.nn.logsumexp(x)\nadlib.nn.softmax(x)\njnp.logaddexp(0.0, x)",
 )
 
 
@@ -49,7 +49,8 @@ _BEFORE = {
     _SAFE_SQRT: "jnp.where(x > 0, jnp.sqrt(x), 0.0)",
     _SAFE_DIV: "jnp.where(d == 0, 0.0, n / d)",
     _SAFE_XLOGX: "jnp.where(x > 0, x * jnp.log(x), 0.0)",
-    _STABLE_EXP[1]: "jnp.log(jnp.sum(jnp.exp(x)))   # or jnp.exp(x) / jnp.exp(x).sum()",
+    _STABLE_EXP[1]: "jnp.log(jnp.sum(jnp.exp(x)))\njnp.exp(x) / jnp.sum(jnp.exp(x))\n"
+    "jnp.log(1.0 + jnp.exp(x))",
     "jnp.log1p(jnp.where(x > -1, x, 0.0))": "jnp.log1p(x)",
     "lax.rsqrt(x + 1e-6)": "lax.rsqrt(x)",
     "adlib.nn.log_softmax(x)": "jnp.log(jnp.exp(x)) - jnp.log(jnp.exp(x).sum())",

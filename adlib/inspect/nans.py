@@ -144,7 +144,7 @@ derivative is 0 (the value is not chosen by a later where or mask), and 0 times 
     result_bad = _worst(_bad(plain.values[v]) for v in outputs)
     # the function itself has run: what is raised from here on is about its derivative
     try:
-        done = run_forward(program, tangent_seeds(program, None))
+        done = _with_derivatives(program)
     except (NotImplementedError, ValueError) as error:
         reason = _first_line(error)
         return _with_trail(
@@ -162,6 +162,14 @@ derivative is 0 (the value is not chosen by a later where or mask), and 0 times 
         primal, search.tangent(), search.cotangent(), origin, result_bad, gradient_bad, reason
     )
     return _with_trail(record, search)
+
+
+def _with_derivatives(program: Program) -> Execution:
+    """The run with tangents, or without them where a custom_vjp rule gives no tangents."""
+    try:
+        return run_forward(program, tangent_seeds(program, None))
+    except TypeError:
+        return run_forward(program)
 
 
 def _with_trail(record: NanRecord, search: _Search) -> NanRecord:

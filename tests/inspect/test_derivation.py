@@ -140,17 +140,70 @@ def test_vmap_of_what_does_not_depend_on_the_argument():
     assert all("⟨" not in line.type for line in record.programs[1].lines if line.origin >= 0)
 
 
-def test_jit_shows_the_lines_that_run():
+def test_jit_shows_the_optimised_program():
     def wasteful(x):
         jnp.cos(x)
-        return jnp.sin(x) * x
+        return jnp.sin(x) * jnp.sin(x) * 1.0
 
     record = derivation_record(wasteful, "jit", (1.0,))
-    assert [o.id for o in record.origins] == ["cos_0", "sin_0", "mul_0"]
+    names = ["cos_0", "sin_0", "sin_1", "mul_0", "mul_1"]
+    assert [o.id for o in record.origins] == names
     program = record.programs[1]
-    assert [line.origin for line in program.lines] == [1, 2]
-    assert program.lines[-1].text.startswith("v1 = v0 * arg0; del")
-    assert program.outputs == ("v1",)
+    assert program.title == "optimised" and program.outputs == ("e",)
+    assert [(line.text, line.origin) for line in program.lines] == [
+        ("c = sin a", 1),
+        ("e = c · c", 3),
+    ]
+    assert [line.rule for line in program.lines] == [
+        "stands for sin_1 too",
+        "stands for mul_1 too",
+    ]
+    assert {names[f.origin]: f.text for f in program.fates} == {
+        "cos_0": "removed: nothing reads its result",
+        "sin_1": "merged with sin_0",
+        "mul_1": "removed: x · 1 is x",
+    }
+    assert [(p.name, p.summary) for p in record.passes] == [
+        ("remove dead code", "5 → 4 equations: 1 removed"),
+        ("algebra", "4 → 3 equations: 1 removed"),
+        ("merge common equations", "3 → 2 equations: 1 merged"),
+    ]
+    assert record.passes[2].notes == ("sin_1 merged with sin_0",)
+
+
+def test_jit_shows_what_is_computed_together():
+    def layer(w, x):
+        return jnp.tanh(w @ x + 1.0).sum(), jnp.linalg.inv(w[:, :3])
+
+    record = derivation_record(layer, "jit", (np.ones((3, 4)), np.ones(4)))
+    program = record.programs[1]
+    steps = [s for g in program.groups for s in g.steps]
+    assert sorted(steps) == [line.step for line in program.lines]
+    titles = [(g.kind, g.title) for g in program.groups]
+    assert ("call", "a call: lu") in titles
+    loop = next(g for g in program.groups if len(g.steps) > 1 and g.kind == "loop")
+    assert "one pass over memory does them all" in loop.reason
+    assert {"e = d + 1", "f = tanh e"} <= {program.lines[s - 1].text for s in loop.steps}
+
+
+def test_jit_looks_into_the_programs_that_are_called():
+    f = adlib.jit(lambda x: x * adlib.jit(jnp.sin)(x))
+    record = derivation_record(lambda x: f(x) + f(2 * x), "jit", (1.0,))
+    lines = record.programs[1].lines
+    assert [record.origins[line.origin].id for line in lines] == [
+        "jit_0", "jit_0", "mul_0", "jit_1", "jit_1", "add_0",
+    ]  # fmt: skip
+    assert lines[0].rule == "out of the program that jit_0 calls"
+
+
+def test_jit_of_a_loop_says_what_left_its_body():
+    def f(x, y):
+        return lax.fori_loop(0, 5, lambda i, c: c * jnp.sin(y), x)
+
+    record = derivation_record(f, "jit", (X, X))
+    done = next(p for p in record.passes if p.name == "loops")
+    assert "equations left its body" in done.notes[0]
+    assert any(line.text.endswith("sin b") for line in record.programs[1].lines)
 
 
 def test_a_jitted_function_is_looked_into():
@@ -186,3 +239,98 @@ def test_a_constant_keeps_its_name():
     assert f.inputs == ("b",) and f.constants == ("a",)
     assert f.lines[0].text == "c = b · a" and jvp.lines[1].text == "ċ = ḃ · a"
     assert unknown.lines[0].text == "ċ = ḃ · a" and back.lines[-1].text == "b̄ = c̄ · a"
+
+
+# ------------------------------------------------------- parents, rules, programs inside
+
+
+@pytest.mark.parametrize("name", SCALARS)
+@pytest.mark.parametrize("kind", ["jvp", "grad", "jit"])
+def test_every_equation_has_a_parent_in_an_earlier_program(name, kind):
+    record = derivation_record(SCALARS[name], kind, (X,))
+    for position, program in enumerate(record.programs):
+        for line in program.lines:
+            if position == 0:
+                assert line.parent == ()
+                continue
+            before, number = line.parent
+            parent = record.programs[before].lines[number]
+            assert before < position and parent.origin == line.origin
+
+
+def test_known_and_unknown_come_from_the_jvp_and_the_transpose_from_unknown():
+    record = derivation_record(wave, "grad", (1.0,))
+    jvp, known, unknown, back = record.programs[1:]
+    assert {line.parent[0] for line in known.lines} == {1}
+    assert [jvp.lines[line.parent[1]].text for line in known.lines] == [x.text for x in known.lines]
+    assert [jvp.lines[line.parent[1]].text for line in unknown.lines] == [
+        line.text for line in unknown.lines
+    ]
+    parents = {line.text: unknown.lines[line.parent[1]].text for line in back.lines}
+    assert parents["t5 = c̄ · a"] == "t2 = ḃ · a" and parents["c̄ = ē · d"] == "ḋ = ċ · d"
+
+
+def rule(record, title, text):
+    (program,) = (p for p in record.programs if p.title == title)
+    return next(line.rule for line in program.lines if line.text == text)
+
+
+def test_each_equation_says_its_rule():
+    record = derivation_record(wave, "grad", (1.0,))
+    assert rule(record, "jvp", "b = sin a") == "sin itself: values are computed as before."
+    assert rule(record, "jvp", "t1 = cos a") == (
+        "jvp of sin: a derivative at this point, for the rule of sin, ḃ = cos(a)·ȧ."
+    )
+    assert "the rule of mul, ċ = a·ḃ + b·ȧ." in rule(record, "jvp", "t2 = ḃ · a")
+    assert "t1 is a residual" in rule(record, "known", "t1 = cos a")
+    assert rule(record, "known", "c = b · a") == "It reads no tangent, so it runs now."
+    assert "t1 is fixed, so it is linear." in rule(record, "unknown", "ḃ = ȧ · t1")
+    assert rule(record, "transpose", "t6 = b̄ · t1") == (
+        "Transpose of mul by t1: ḃ = ȧ · t1 is read backwards; multiplying by t1 is its own "
+        "transpose, so t1 multiplies the cotangent."
+    )
+    assert "read more than once" in rule(record, "transpose", "b̄ = ē + t5")
+    assert all(program.explanation for program in record.programs)
+
+
+def test_vmap_says_what_becomes_of_the_new_axis():
+    record = derivation_record(
+        lambda w, x: (jnp.tanh(w @ x).sum(), jnp.arange(3.0) + 1.0),
+        "vmap",
+        (np.ones((5, 2, 3)), np.ones((5, 3))),
+    )
+    rules = [line.rule for line in record.programs[1].lines]
+    assert rules[0].startswith("Batching of dot_general: the product of all examples")
+    assert rules[1] == "Batching of tanh: it works entry by entry, so the new axis goes along."
+    assert rules[2].startswith("Batching of reduce_sum: it goes over the same axes")
+    assert any("computed once for all examples" in text for text in rules)
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_every_derived_equation_of_a_gradient_has_a_rule(name):
+    record = derivation_record(SCALARS[name], "grad", (X,))
+    assert all(line.rule for program in record.programs[1:] for line in program.lines)
+
+
+def test_programs_inside_of_equations_are_recorded():
+    record = derivation_record(SCALARS["scan"], "grad", (X,))
+    for program in record.programs:
+        (loop,) = (line for line in program.lines if "scan" in line.text)
+        (body,) = loop.nested
+        assert body.title == "body" and body.lines and body.inputs and body.outputs
+    plain = record.programs[0].lines[0].nested[0]
+    assert [line.text for line in plain.lines] == ["c = a · b", "d = a + b"]
+    branches = derivation_record(SCALARS["cond"], "jvp", (X,)).programs[0]
+    found = next(line.nested for line in branches.lines if line.nested)
+    assert [inner.title for inner in found] == ["false branch", "true branch"]
+
+
+def test_long_programs_inside_are_cut():
+    def body(c, x):
+        for _ in range(300):
+            c = jnp.sin(c)
+        return c, x
+
+    record = derivation_record(lambda x: lax.scan(body, 1.0, x)[0], "jvp", (X,))
+    (inner,) = record.programs[0].lines[0].nested
+    assert len(inner.lines) == 200 and inner.note == "the first 200 of 300 equations"

@@ -88,3 +88,38 @@ def test_a_record_is_json_and_repeats():
     first, second = (flow_record(f, (1.0, 2.0)) for _ in range(2))
     assert first == second and first.version == 1
     json.dumps(first.to_json(), allow_nan=False)
+
+
+def test_a_local_derivative_is_that_of_one_operand_though_another_is_infinite():
+    record = flow_record(lambda p: p * jnp.log(p), (0.0,))
+    (product,) = record.steps[-1].results
+    assert product.numbers == "(−inf)·1 + 0·inf"
+
+
+def test_constants_are_values_without_derivatives():
+    w = np.full((2, 3), 2.0, np.float32)
+    record = flow_record(lambda x: w @ x, (np.ones(3),))
+    (constant,) = record.constants
+    assert constant.value.name == "a" and constant.primal.min == 2.0
+    assert constant.tangent is None and constant.cotangent is None
+    assert record.steps[0].text == "a @ b"
+
+
+def test_sums_at_a_fan_out_are_recorded_as_they_grow():
+    (_, x), _ = flow_record(f, (1.0, 2.0)).inputs
+    first, second, third = x.contributions
+    assert first.total is None and third.total == x.cotangent
+    parts = [part.cotangent.values[0] for part in x.contributions]
+    assert second.total.values[0] == pytest.approx(parts[0] + parts[1])
+
+
+def test_local_derivatives_of_scalar_equations():
+    record = flow_record(f, (1.0, 2.0))
+    assert record.steps[0].derivatives == pytest.approx((np.cos(1.0),))
+    product = flow_record(lambda x: 3.0 * x, (2.0,)).steps[0]
+    assert product.derivatives == (None, 3.0)
+    assert flow_record(lambda x: x * 2.0, (np.ones(3),)).steps[0].derivatives == ()
+
+
+def test_literals_have_the_digits_of_their_type():
+    assert flow_record(lambda x: x * 1.01, (2.0,)).steps[0].text == "a·1.01"

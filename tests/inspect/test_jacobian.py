@@ -7,7 +7,7 @@ import pytest
 
 import adlib
 import adlib.numpy as jnp
-from adlib.inspect import JacobianRecord, jacobian_record
+from adlib.inspect import AssembledJacobian, JacobianRecord, jacobian, jacobian_record
 from adlib.inspect.jacobian import MOST_PLACES
 
 X = np.arange(1.0, 6.0, dtype=np.float32)
@@ -90,3 +90,93 @@ def test_an_empty_function():
     record = jacobian_record(lambda x: x[:0], (X,))
     assert isinstance(record, JacobianRecord) and record.entries == 0
     assert record.matrix.shape == (0, 5)
+
+
+def parameters():
+    return {"w": np.ones((2, 3), np.float32), "b": X[:2]}
+
+
+def affine(p, x):
+    return {"y": p["w"] @ x + p["b"], "n": (x**2).sum()}
+
+
+def test_leaves_are_blocks():
+    found = AssembledJacobian(affine, (parameters(), X[:3]), argnums=(0, 1))
+    assert [(leaf.name, leaf.start, leaf.size) for leaf in found.inputs] == [
+        ("p['b']", 0, 2),
+        ("p['w']", 2, 6),
+        ("x", 8, 3),
+    ]
+    assert [(leaf.name, leaf.type) for leaf in found.outputs] == [
+        ("out['n']", "f32[]"),
+        ("out['y']", "f32[2]"),
+    ]
+    i, j, positions = found.block(1, 0)
+    values = found.values[positions]
+    assert sorted(zip(i.tolist(), j.tolist(), values.tolist(), strict=True)) == [
+        (0, 0, 1.0),
+        (1, 1, 1.0),
+    ]
+    columns, rows = found.block_colours(1, 0)
+    assert columns.tolist() == [0, 0] and rows.tolist() == [0, 0]
+    assert found.row_name(2) == "out['y'][1]" and found.column_name(5) == "p['w'][1,0]"
+
+
+def test_entries_and_their_place_outside_of_the_pattern():
+    found = AssembledJacobian(band, (X,))
+    assert found.entry(0, 1) == 1.0 and found.entry(0, 4) == 0.0
+
+
+def test_costs_are_of_the_chosen_arguments():
+    one = AssembledJacobian(affine, (parameters(), X[:3]), argnums=1).costs
+    both = AssembledJacobian(affine, (parameters(), X[:3]), argnums=(0, 1)).costs
+    assert one.function == both.function and one.jvp < both.jvp
+
+
+def test_empty_leaves_share_their_start_with_what_follows():
+    found = AssembledJacobian(lambda p: p["b"] * 2.0, ({"a": X[:0], "b": X[:2]},))
+    assert found.column_name(0) == "p['b'][0]" and found.paths(1, 1).value == 2.0
+
+
+def test_modes_that_a_function_lacks_are_known():
+    def loop(x):
+        return adlib.lax.while_loop(lambda c: c.sum() < 50.0, lambda c: c * 2.0, x)
+
+    assert AssembledJacobian(loop, (X,)).restricted == "fwd"
+    assert AssembledJacobian(band, (X,)).restricted == ""
+
+
+def test_both_modes_agree_but_for_what_where_leaves_out():
+    found = AssembledJacobian(band, (X,))
+    assert found.by_mode[0] is found.by_mode[1] is found.values
+
+    def unsafe(x):
+        return jnp.where(x > 0, jnp.sqrt(x), 0.0)
+
+    point = np.array([0.0, 4.0], np.float32)
+    forward, reverse = AssembledJacobian(unsafe, (point,)).by_mode
+    np.testing.assert_allclose(forward, [0.0, 0.25])
+    np.testing.assert_allclose(reverse, [np.nan, 0.25])
+    np.testing.assert_allclose(adlib.jacfwd(unsafe)(point).diagonal(), forward)
+    np.testing.assert_allclose(adlib.jacrev(unsafe)(point).diagonal(), reverse)
+
+
+def test_large_blocks_keep_the_groups_of_the_whole(monkeypatch):
+    found = AssembledJacobian(affine, (parameters(), X[:3]), argnums=(0, 1))
+    monkeypatch.setattr(jacobian, "_MOST_COLOURED", 0)
+    columns, rows = found.block_colours(1, 1)
+    i, j, _ = found.block(1, 1)
+    for colours, mine, others in ((columns, j, i), (rows, i, j)):
+        pairs = list(zip(colours[mine].tolist(), others.tolist(), strict=True))
+        assert len(set(pairs)) == len(pairs)
+        assert set(colours.tolist()) == set(range(colours.max() + 1))
+
+
+def test_a_second_mode_that_would_take_long_is_not_asked(monkeypatch):
+    monkeypatch.setattr(jacobian, "_MOST_WORK", 0)
+
+    def unsafe(x):
+        return jnp.where(x > 0, jnp.sqrt(x), 0.0)
+
+    found = AssembledJacobian(unsafe, (X[:2] * 0.0,))
+    assert found.by_mode[0] is found.by_mode[1] is found.values

@@ -109,6 +109,18 @@ def test_the_peak_is_what_the_engine_allocates():
     assert measured_peak(chain, x) == pytest.approx(predicted, rel=0.02)
 
 
+def test_what_no_cotangent_reaches_is_kept_all_the_same():
+    def stopped(x):
+        for _ in range(3):
+            x = x - adlib.lax.stop_gradient(jnp.sin(jnp.sin(x)))
+        return x.sum()
+
+    x = jnp.ones(200_000)
+    record = memory_record(stopped, (x,))
+    predicted = record.peak_bytes - record.argument_bytes
+    assert measured_peak(stopped, x) == pytest.approx(predicted, rel=0.02)
+
+
 def test_the_peak_with_a_checkpoint_is_what_the_engine_allocates():
     def first(x):
         for _ in range(5):
@@ -141,5 +153,73 @@ def test_programs_without_equations(args):
 
 def test_a_record_is_json_and_repeats():
     first, second = (memory_record(chain, (np.ones(N),)) for _ in range(2))
-    assert first == second and first.version == 1
+    assert first == second and first.version == 2
     json.dumps(first.to_json(), allow_nan=False)
+
+
+def test_the_buffers_add_up_to_the_curve():
+    for function in (chain, lambda x: (jnp.exp(x) * adlib.checkpoint(chain)(x)).sum()):
+        record = memory_record(function, (np.ones(N),))
+        for i, moment in enumerate(record.moments):
+            alive = [b for b in record.buffers if b.first <= i <= b.last]
+            assert sum(b.bytes for b in alive) == moment.bytes
+    roles = {b.role for b in record.buffers}
+    assert roles == {"argument", "value", "residual", "remade", "cotangent", "result"}
+
+
+def test_a_buffer_tells_its_life():
+    record = memory_record(chain, (np.ones(N),))
+    (cosine,) = [b for b in record.buffers if b.name == "sin_2′"]
+    assert (cosine.role, cosine.step, cosine.needed_by) == ("residual", 2, (2,))
+    assert (cosine.first, cosine.last) == (2, 15)
+    moment = record.moments[cosine.last]
+    assert (moment.sweep, moment.step) == ("reverse", 2)
+    (cotangent,) = [b for b in record.buffers if b.name == "c̄"]
+    assert (cotangent.role, cotangent.step) == ("cotangent", 1)
+
+
+def test_of_many_buffers_the_largest_are_kept_and_residuals_first(monkeypatch):
+    monkeypatch.setattr("adlib.inspect.memory._MOST_BUFFERS", 5)
+    record = memory_record(chain, (np.ones(N),))
+    assert len(record.buffers) == 5 and all(b.needed_by for b in record.buffers)
+
+
+def test_the_second_run_of_a_checkpoint_is_recorded():
+    record = memory_record(lambda x: adlib.checkpoint(chain)(x) * 2.0, (np.ones(N),))
+    sweeps = [moment.sweep for moment in record.moments]
+    assert sweeps == ["forward"] * 10 + ["reverse"] + ["again"] * 8 + ["reverse"] * 9
+    assert (record.recomputed, record.recomputed_flops) == (8, 8 * N)
+    again = [b for b in record.buffers if b.role == "remade" and b.needed_by]
+    assert [b.name for b in again] == [f"sin_{i}′" for i in range(8)]
+
+
+def test_a_checkpoint_with_a_policy_is_one_equation():
+    policy = adlib.checkpoint_policies.everything_saveable
+    record = memory_record(adlib.checkpoint(chain, policy=policy), (np.ones(N),))
+    assert [step[0] for step in record.steps] == ["remat2_0"]
+
+
+def test_a_checkpoint_in_a_checkpoint():
+    inner = adlib.checkpoint(lambda y: jnp.sin(jnp.sin(y)))
+    record = memory_record(adlib.checkpoint(lambda x: jnp.sin(inner(x)).sum()), (np.ones(N),))
+    again = [m.step for m in record.moments if m.sweep == "again"]
+    # the outer second run passes through the inner one, which then runs once more
+    assert again == [0, 1, 2, 0, 1]
+
+
+def test_arithmetic_inside_of_loops_and_branches_counts():
+    from adlib.inspect.costs import total_flops
+
+    def loop(x):
+        return adlib.lax.scan(lambda c, y: (jnp.sin(c * y), c), x, jnp.ones(7))[0]
+
+    (eqn,) = [e for e in adlib.make_jaxpr(loop)(jnp.ones(N)).eqns if e.primitive.name == "scan"]
+    assert total_flops(eqn) == 7 * 2 * N
+    record = memory_record(lambda x: loop(x).sum(), (np.ones(N),))
+    assert record.forward_flops == 15 * N
+
+    def branch(x):
+        return adlib.lax.cond(x[0] > 0, lambda y: jnp.sin(jnp.sin(y)), jnp.cos, x)
+
+    (eqn,) = [e for e in adlib.make_jaxpr(branch)(jnp.ones(N)).eqns if e.primitive.name == "cond"]
+    assert total_flops(eqn) == 2 * N

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import adlib
 import adlib.numpy as jnp
 from adlib import lax, nn
 from adlib.inspect import nan_record
@@ -114,5 +115,19 @@ def test_what_the_function_raises_comes_through():
 
 def test_a_record_is_json():
     record = nan_record(jnp.log, (np.array([0.0, -1.0]),))
-    assert record.version == 1
+    assert record.version == 2
     json.dumps(record.to_json(), allow_nan=False)
+
+
+@adlib.custom_vjp
+def clipped(x):
+    return jnp.log(x)
+
+
+clipped.defvjp(lambda x: (jnp.log(x), x), lambda x, ct: (ct / x,))
+
+
+def test_functions_with_a_backward_rule_alone_have_no_tangents():
+    record = nan_record(lambda x: clipped(x).sum(), (np.array([0.0, 1.0]),))
+    assert record.tangent is None and record.primal is not None
+    assert record.gradient_bad == "inf" and not record.not_differentiated

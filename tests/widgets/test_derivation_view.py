@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import adlib.numpy as jnp
+from adlib.inspect import FusedRecord
 from adlib_widgets import DerivationView, show_derivation
+from adlib_widgets.derivation_groups import tracks, words
 from adlib_widgets.derivation_scene import derivation_scene
 
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -90,6 +92,38 @@ def test_a_long_program_is_cut_in_the_picture_and_whole_below():
     assert any("80 more equations" in text for text, _, _ in rows(view.svg))
     assert view.html.count("sin_199") >= 2 and "<pre" in view.html
     assert len(view.html) < 400_000
+
+
+def test_jit_says_what_the_compiler_did_and_what_is_fused():
+    def f(x):
+        jnp.cos(x)
+        return jnp.tanh(jnp.sin(x) * 1.0 + jnp.sin(x)).sum()
+
+    view = show_derivation(f, "jit")(np.ones(7))
+    texts = [text for text, _, _ in rows(view.svg)]
+    for told in (
+        "optimised",
+        "removed: nothing reads its result",
+        "removed: x · 1 is x",
+        "merged with sin_0",
+        "computed together",
+    ):
+        assert told in texts, told
+    assert any(text.startswith("one loop over 7 (steps 1–4): 4 equations") for text in texts)
+    assert "3 passes of the compiler" in view.html and "sin_1 merged with sin_0" in view.html
+    assert "  merge common equations   5 → 4 equations: 1 merged" in str(view)
+
+
+def test_tracks_that_overlap_run_side_by_side():
+    groups = [
+        FusedRecord("loop", "a", "", (1, 3)),
+        FusedRecord("loop", "b", "", (2, 4)),
+        FusedRecord("call", "c", "", (5,)),
+        FusedRecord("view", "d", "", (6,)),
+    ]
+    order = {step: step for step in range(1, 7)}
+    assert tracks(groups, order) == {1: 0, 2: 1, 3: 0}
+    assert words(FusedRecord("loop", "a loop", "so", (1, 2, 3, 7))) == "a loop (steps 1–3, 7): so"
 
 
 def test_every_text_is_escaped(nasty):

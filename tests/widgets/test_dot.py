@@ -8,6 +8,7 @@ import adlib
 import adlib.numpy as jnp
 from adlib import lax
 from adlib.inspect import graph_record
+from adlib_widgets import show_jaxpr
 from adlib_widgets.dot import graph_dot, quoted
 
 
@@ -47,3 +48,16 @@ def test_texts_of_the_user_stay_inside_of_their_quotes(nasty_graph):
     rest = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
     assert "script" not in rest
     assert quoted('a"b\\l\nc') == '"a\\"b\\\\l\\nc"'
+
+
+def test_named_scopes_and_parts_of_long_programs_are_clusters():
+    def program(x):
+        with adlib.named_scope("start"):
+            x = jnp.exp(x)
+        for _ in range(70):
+            x = jnp.sin(x) * 2.0
+        return x
+
+    text = show_jaxpr(program)(1.0).to_dot()
+    assert 'label="start";' in text and 'label="step ×70";' in text
+    assert text.count("{") == text.count("}") and text.count("[label=") == 1 + 140 + 2

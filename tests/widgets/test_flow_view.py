@@ -142,3 +142,9 @@ def test_saving(tmp_path, name, start):
 def test_saving_to_another_kind_of_file_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"writes .svg, .html and .txt files.*'a.png'"):
         show_flow(f)(1.0, 2.0).save(tmp_path / "a.png")
+
+
+def test_constants_are_shown():
+    view = show_flow(lambda x: np.ones((2, 3), np.float32) @ x)(np.ones(3))
+    assert str(view).splitlines()[1].split() == ["constant", "a:f32[2,3]", "all", "1"]
+    assert "constant" in texts(view.svg)

@@ -52,6 +52,22 @@ def test_the_picture_names_numbers_and_counts():
     assert found.count("5") == 3  # the entry, and where the two products hold it
 
 
+def test_several_arrays_are_told_apart():
+    def function(params, x):
+        return {"logits": params["weights"] @ x, "norm": (x**2).sum()}
+
+    params = {"weights": np.ones((3, 8), np.float32)}
+    view = show_jacobian(function, argnums=(0, 1))(params, np.ones(8, np.float32))
+    found = texts(view.svg)
+    assert "params['weights']" in found and "x" in found
+    assert "…['logits'][2]" in found and "out['norm']" in found
+    assert [part[0] for part in view.record.column_parts] == ["params['weights']", "x"]
+    large = show_jacobian(lambda a, b: (a * 2.0, b * a), argnums=(0, 1))(
+        np.ones(80, np.float32), np.ones(80, np.float32)
+    )
+    assert {"a", "b", "out[0]", "out[1]"} <= set(texts(large.svg))
+
+
 def test_zeros_within_the_pattern_are_told_apart():
     view = show_jacobian(lambda x: x**2)(np.zeros(2, np.float32))
     assert "in the pattern, zero here" in texts(view.svg) and "2 of them zero here" in repr(view)
@@ -66,6 +82,7 @@ def test_zeros_within_the_pattern_are_told_apart():
         lambda x: jnp.outer(x, x),
         lambda x: jnp.tile(x, 40) ** 2,
         lambda x: {"a": x, "b": [x.sum()]},
+        lambda x: [x[:0], x, x.sum()],
     ],
 )
 def test_every_shape_is_drawn_within_the_picture(function):

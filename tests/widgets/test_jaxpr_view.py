@@ -100,7 +100,7 @@ def test_saving(tmp_path, name, start):
 
 
 def test_saving_to_another_kind_of_file_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"writes .svg, .html and .dot files.*'a.png'"):
+    with pytest.raises(ValueError, match=r"writes .svg, .html, .txt and .dot files.*'a.png'"):
         show_jaxpr(log1pexp)(3.0).save(tmp_path / "a.png")
 
 

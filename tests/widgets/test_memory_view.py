@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+import adlib
 import adlib.numpy as jnp
 from adlib.inspect import CheckpointRecord, MemoryRecord, MomentRecord, ResidualRecord
 from adlib_widgets import MemoryView, show_memory
@@ -86,3 +87,16 @@ def test_texts_that_want_to_be_markup_stay_texts(nasty):
 @pytest.mark.parametrize("name", ["a.svg", "a.html", "a.txt"])
 def test_saving(tmp_path, view, name):
     assert view.save(tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_the_second_run_of_a_checkpoint_stands_in_the_reverse_sweep():
+    shown = show_memory(lambda x: adlib.checkpoint(chain)(x) * 2.0)(np.ones(100))
+    assert shown.svg.count("#e9e1f8") == 6 and "#e9e1f8" not in show_memory(chain)(np.ones(9)).svg
+    assert "Its own checkpoints run 6 of 8 equations twice." in str(shown)
+
+
+def test_a_trial_is_a_record(view):
+    trial = view.trial(3)
+    assert trial.peak_bytes < view.record.peak_bytes and trial.recomputed == 3
+    with pytest.raises(ValueError, match="has only a record"):
+        MemoryView(view.record).trial(3)

@@ -5,6 +5,7 @@ import os
 from adlib.base.source import register_internal
 from adlib_widgets.derivation_view import DerivationView, show_derivation
 from adlib_widgets.flow_view import FlowView, show_flow
+from adlib_widgets.interactive import interact
 from adlib_widgets.jacobian_view import JacobianView, show_jacobian
 from adlib_widgets.jaxpr_view import JaxprView, show_jaxpr
 from adlib_widgets.memory_view import MemoryView, show_memory
@@ -17,6 +18,7 @@ __all__ = [
     "JaxprView",
     "MemoryView",
     "NanView",
+    "interact",
     "show_derivation",
     "show_flow",
     "show_jacobian",

@@ -14,10 +14,15 @@ _MARGIN = 14.0
 
 
 class Canvas:
-    """Collects shapes in the order in which they are painted."""
+    """Collects shapes in the order in which they are painted.
+
+    Attributes:
+      right: where the longest line of text ends.
+    """
 
     def __init__(self) -> None:
         self._parts: list[str] = []
+        self.right = 0.0
 
     def text(
         self,
@@ -44,7 +49,10 @@ class Canvas:
             f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}" fill="{color}" '
             f'xml:space="preserve"{extras}>{escaped(text)}</text>'
         )
-        return x + theme.text_width(text, size)
+        end = x + theme.text_width(text, size)
+        if anchor == "start" and not turn:
+            self.right = max(self.right, end)
+        return end
 
     def rect(
         self,

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from adlib.inspect import DerivationRecord, LineRecord, ProgramRecord
 from adlib.inspect.texts import shorten
-from adlib_widgets import theme
+from adlib_widgets import derivation_groups, theme
 from adlib_widgets.jacobian_scene import GROUPS
-from adlib_widgets.scene import Rect, Scene, Shape, Text
+from adlib_widgets.shapes import Rect, Scene, Shape, Text
 from adlib_widgets.theme import BoxStyle, text_width
 
 _SIZE = 13.0
@@ -40,6 +40,8 @@ class _Column:
     program: ProgramRecord
     bands: dict[int, list[LineRecord]]
     width: float
+    order: dict[int, int]  # how far down each step stands
+    fates: dict[int, str]
 
 
 def derivation_scene(record: DerivationRecord) -> Scene:
@@ -64,11 +66,13 @@ def derivation_scene(record: DerivationRecord) -> Scene:
     lefts, x = [], label_width + _GAP
     for column in columns:
         lefts.append(x)
-        x += column.width + _GAP
+        x += column.width + derivation_groups.tracks_width(column.program.groups, column.order)
+        x += _GAP
     width = x - _GAP
     for left, column in zip(lefts, columns, strict=True):
         shapes += _head(left, column)
     y = _HEAD
+    heights: list[dict[int, float]] = [{} for _ in columns]
     for number, origin in enumerate(bands):
         if dropped > 0 and number == _MOST_BANDS // 2:
             text = f"… {dropped} more equations, listed below …"
@@ -78,16 +82,31 @@ def derivation_scene(record: DerivationRecord) -> Scene:
         height = lines * _LINE + 2 * _PAD
         shapes += _band(record, origin, y, width, height, label_width)
         for k, (left, column) in enumerate(zip(lefts, columns, strict=True)):
-            shapes += _lines(left, y, height, column, column.bands.get(origin, ()))
+            inside = column.bands.get(origin, ())
+            shapes += _lines(left, y, height, column, inside)
+            heights[k].update(_middles(y, height, inside))
+            if origin in column.fates:
+                text = column.fates[origin]
+                spot = (left + _PAD + _STEP, y + height / 2 + 4)
+                shapes.append(Text(*spot, text, _SMALL, theme.MUTED, italic=True))
             if column.program.upward and origin in columns[k - 1].bands:
                 if origin not in column.bands:  # a sum's transpose needs no equation
                     text = "passed on unchanged"
                     spot = (left + _PAD + _STEP, y + height / 2 + 4)
                     shapes.append(Text(*spot, text, _SMALL, theme.MUTED, italic=True))
         y += height + 4
-    for left, column in zip(lefts, columns, strict=True):
+    for left, column, where in zip(lefts, columns, heights, strict=True):
         shapes += _foot(left, y, column)
-    return Scene(width, y + _FOOT, tuple(shapes))
+        groups = column.program.groups
+        shapes += derivation_groups.track_shapes(groups, column.order, where, left + column.width)
+    more, y = derivation_groups.legend(record.programs[-1].groups, y + _FOOT, width)
+    return Scene(width, y, (*shapes, *more))
+
+
+def _middles(y: float, height: float, lines: Sequence[LineRecord]) -> dict[int, float]:
+    """Where the middles of a band's lines are."""
+    top = y + (height - len(lines) * _LINE) / 2
+    return {line.step: top + (k + 0.5) * _LINE for k, line in enumerate(lines)}
 
 
 def _column(program: ProgramRecord) -> _Column:
@@ -100,9 +119,18 @@ def _column(program: ProgramRecord) -> _Column:
     widest = [
         *[_STEP + text_width(line.text, _SIZE) + _type_width(line) for line in program.lines],
         *[text_width(text, _SMALL) for text in [_note(program), *ends]],
+        *[_STEP + text_width(fate.text, _SMALL) for fate in program.fates],
         text_width(program.title, 15.0),
     ]
-    return _Column(program, bands, max(widest) + 2 * _PAD)
+    down = [line.step for origin in _from_top(bands) for line in bands[origin]]
+    order = {step: place for place, step in enumerate(down)}
+    fates = {fate.origin: fate.text for fate in program.fates}
+    return _Column(program, bands, max(widest) + 2 * _PAD, order, fates)
+
+
+def _from_top(bands: dict[int, list[LineRecord]]) -> list[int]:
+    """Bands as they stand below each other: what comes from no equation is last."""
+    return sorted(bands, key=lambda origin: (origin < 0, origin))
 
 
 def _type_width(line: LineRecord) -> float:

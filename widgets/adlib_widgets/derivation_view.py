@@ -9,17 +9,17 @@ from typing import Any
 
 from adlib.inspect import DerivationRecord, LineRecord, derivation_record
 from adlib_widgets import html
+from adlib_widgets.derivation_groups import words
 from adlib_widgets.derivation_scene import derivation_scene
 from adlib_widgets.scene import Scene
+from adlib_widgets.static_view import StaticView, explorer_of
 from adlib_widgets.svg import scene_svg
 
 _MOST_ROWS = 500  # of the table of equations
 
 
-class DerivationView:
+class DerivationView(StaticView):
     """The programs from a function to its derivative, side by side.
-
-    Displays itself in notebooks; the same record gives the same bytes everywhere.
 
     Attributes:
       record: the ``DerivationRecord`` from which everything is drawn.
@@ -32,14 +32,22 @@ class DerivationView:
     def _scene(self) -> Scene:
         return derivation_scene(self.record)
 
-    @cached_property
-    def svg(self) -> str:
-        """The programs as the text of an SVG file."""
-        words = repr(self) if self._short else describe(self.record)
-        return scene_svg(self._scene, title=f"derivation: {self.record.kind}", description=words)
+    def explore(self) -> Any:
+        """An interactive form: step through the programs, follow an equation through all of them.
+
+        Raises:
+          ImportError: if the Python package anywidget is not installed.
+        """
+        return explorer_of(self, "adlib_widgets.derivation_explorer", "DerivationExplorer")
 
     @cached_property
-    def html(self) -> str:
+    def svg(self) -> str:  # type: ignore[override]
+        """The programs as the text of an SVG file."""
+        told = str(self) if self._short else describe(self.record)
+        return scene_svg(self._scene, title=f"derivation: {self.record.kind}", description=told)
+
+    @cached_property
+    def html(self) -> str:  # type: ignore[override]
         """The view as HTML that needs no scripts and no trust."""
         picture = html.image(self.svg, describe(self.record), self._scene.width)
         heads = ["program", "step", "equation", "type", "comes from", "line", "role"]
@@ -49,8 +57,18 @@ class DerivationView:
             for line in program.lines
         ]
         # a table of thousands of cells makes a page slow: the text says the same
-        content = html.table(heads, rows) if self._short else html.preformatted(repr(self))
-        return picture + html.details(html.counted(len(rows), "equation"), content)
+        content = html.table(heads, rows) if self._short else html.preformatted(str(self))
+        table = html.details(html.counted(len(rows), "equation"), content)
+        return picture + self._passes() + table
+
+    def _passes(self) -> str:
+        """What each pass of the compiler did, where the derivation is jit's."""
+        passes = self.record.passes
+        if not passes:
+            return ""
+        rows = [[p.name, p.summary, "; ".join(p.notes)] for p in passes]
+        heading = f"{len(passes)} pass{'es' * (len(passes) > 1)} of the compiler"
+        return html.details(heading, html.table(["pass", "result", "what it did"], rows))
 
     @property
     def _short(self) -> bool:
@@ -62,7 +80,7 @@ class DerivationView:
         found = self.record.origins[line.origin]
         return found.id, found.source
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         lines = [describe(self.record)]
         widest = max(
             (_columns(line.text) for p in self.record.programs for line in p.lines), default=0
@@ -73,13 +91,14 @@ class DerivationView:
             for line in program.lines:
                 space = " " * (widest - _columns(line.text))
                 lines.append(f"  {line.text}{space}   ← {self._origin(line)[0] or '–'}")
+            groups = [f"  {k}  {words(group)}" for k, group in enumerate(program.groups, 1)]
+            lines += ["", "computed together", *groups] if groups else []
+        if self.record.passes:
+            lines += ["", "passes"]
+        for done in self.record.passes:
+            lines.append(f"  {done.name}   {done.summary}")
+            lines += [f"    {note}" for note in done.notes]
         return "\n".join(lines)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle = {"text/plain": repr(self), "text/html": self.html}
-        if include:
-            bundle = {kind: text for kind, text in bundle.items() if kind in include}
-        return {kind: text for kind, text in bundle.items() if kind not in (exclude or ())}
 
 
 def show_derivation(
@@ -95,12 +114,13 @@ def show_derivation(
       kind: ``"jvp"``: the program and its pushforward; ``"linearize"``: also the known and
         the unknown (linear) part of that; ``"grad"``: also the transpose of the linear part;
         ``"vmap"``: the program mapped over the first axis of all arguments; ``"jit"``: the
-        straight-line function that runs.
+        program after the compiler's passes, what each of them did, and which equations are
+        computed together.
       argnums: the positional arguments to differentiate with respect to.
 
     Returns:
-      A function of the same arguments that returns a ``DerivationView``. What ``function``
-      raises comes through unchanged.
+      A function of the same arguments that returns a ``DerivationView``; its ``.explore()``
+      gives the interactive form. What ``function`` raises comes through unchanged.
 
     >>> import adlib.numpy as jnp
     >>> show_derivation(lambda x: jnp.sin(x) * 2.0, "jvp")(1.0)
@@ -122,6 +142,7 @@ def show_derivation(
         __tracebackhide__ = True
         return DerivationView(derivation_record(function, kind, args, kwargs, argnums=argnums))
 
+    shown.__wrapped__ = function  # type: ignore[attr-defined]  # for signatures, by name
     return shown
 
 

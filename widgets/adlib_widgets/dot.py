@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from adlib.inspect import EdgeRecord, GraphRecord, NodeRecord
+from adlib.inspect.groups import Member, SourceText, grouped
 
 _SHAPES = {
     "input": 'shape=box, style="rounded,filled", fillcolor="#e4eefb"',
@@ -14,8 +15,12 @@ _SHAPES = {
 }
 
 
-def graph_dot(record: GraphRecord) -> str:
-    """DOT text of a graph; nested graphs are clusters.
+def graph_dot(record: GraphRecord, sources: Mapping[str, SourceText] | None = None) -> str:
+    """DOT text of a graph; nested graphs, named scopes and parts of long programs are clusters.
+
+    Args:
+      record: the graph.
+      sources: functions and texts of the user's lines, to name parts by; as for ``grouped``.
 
     >>> print(graph_dot(GraphRecord((), ())))
     digraph jaxpr {
@@ -27,7 +32,7 @@ def graph_dot(record: GraphRecord) -> str:
         "digraph jaxpr {",
         '  graph [fontname="monospace"];',
         '  node [fontname="monospace", fontsize=11];',
-        *("  " + line for line in _graph_lines(record, "")),
+        *("  " + line for line in _graph_lines(record, "", sources or {})),
         "}",
     ]
     return "\n".join(lines)
@@ -43,17 +48,29 @@ def quoted(text: str) -> str:
     return f'"{plain}"'
 
 
-def _graph_lines(graph: GraphRecord, prefix: str) -> Iterator[str]:
+def _graph_lines(
+    graph: GraphRecord, prefix: str, sources: Mapping[str, SourceText]
+) -> Iterator[str]:
     by_id = {node.id: node for node in graph.nodes}
-    for node in graph.nodes:
-        yield from _node_lines(node, prefix)
+
+    def members(found: Sequence[Member]) -> Iterator[str]:
+        for member in found:
+            if isinstance(member, str):
+                yield from _node_lines(by_id[member], prefix, sources)
+                continue
+            yield f"subgraph {quoted('cluster ' + prefix + member.id)} {{"
+            yield f"  label={quoted(member.label)};"
+            yield from ("  " + line for line in members(member.members))
+            yield "}"
+
+    yield from members(grouped(graph, sources))
     for edge in graph.edges:
         for source in _sources(by_id[edge.source], edge, prefix):
             for target in _targets(by_id[edge.target], edge, prefix):
                 yield f"{quoted(source)} -> {quoted(target)} [tooltip={quoted(edge.name)}];"
 
 
-def _node_lines(node: NodeRecord, prefix: str) -> Iterator[str]:
+def _node_lines(node: NodeRecord, prefix: str, sources: Mapping[str, SourceText]) -> Iterator[str]:
     results = " ".join(map(str, node.outputs))
     params = " ".join(f"{name}={text}" for name, text in node.params)
     if node.kind == "equation":
@@ -75,7 +92,7 @@ def _node_lines(node: NodeRecord, prefix: str) -> Iterator[str]:
         inside = f"{name}/{part.title}/"
         yield f"  subgraph {quoted('cluster ' + inside)} {{"
         yield f"    label={quoted(part.title)};"
-        yield from ("    " + inner for inner in _graph_lines(part.graph, inside))
+        yield from ("    " + inner for inner in _graph_lines(part.graph, inside, sources))
         yield "  }"
     yield "}"
 

@@ -35,7 +35,7 @@ class Explorer(anywidget.AnyWidget):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.name:
+        if "name" in vars(cls):  # not in the classes that anywidget makes, which add traits
             cls._esm = script(cls.name)
             cls._css = style(cls.name)
 

@@ -56,7 +56,8 @@ class Row:
 
 def flow_rows(record: FlowRecord) -> list[Row]:
     """The rows of the picture, in program order; long programs keep both ends."""
-    rows = [_input_row(name, value) for name, value in record.inputs]
+    rows = [_constant_row(value) for value in record.constants]
+    rows += [_input_row(name, value) for name, value in record.inputs]
     steps = [_step_rows(step) for step in record.steps]
     if len(steps) > MOST_ROWS:
         half = MOST_ROWS // 2
@@ -171,6 +172,12 @@ def _draw_cell(canvas: Canvas, cell: Cell, left: float, top: float) -> None:
 
 
 # ------------------------------------------------------------------ the rows
+
+
+def _constant_row(value: FlowValue) -> Row:
+    name = value.value.name
+    cells = (_equation_cell(name, value.value.type), *_value_cells(value))
+    return Row("constant", cells, (name,))
 
 
 def _input_row(name: str, value: FlowValue) -> Row:

@@ -10,7 +10,7 @@ from adlib.inspect import ArraySummary, FlowRecord, FlowValue, flow_record
 from adlib.inspect.rule_texts import cotangent_name, tangent_name
 from adlib_widgets import html
 from adlib_widgets.flow_scene import flow_svg
-from adlib_widgets.static_view import StaticView, aligned
+from adlib_widgets.static_view import StaticView, aligned, explorer_of
 
 _MOST_LINES = 400
 _MOST_ROWS = 300
@@ -28,7 +28,7 @@ class FlowView(StaticView):
 
     @cached_property
     def _picture(self) -> tuple[str, float]:
-        return flow_svg(self.record, description=f"{self._summary()}\n{self}")
+        return flow_svg(self.record, description=f"{self.summary}\n{self}")
 
     @property
     def svg(self) -> str:  # type: ignore[override]
@@ -43,18 +43,22 @@ class FlowView(StaticView):
         reverse = _table(["value", "cotangent", "from"], list(self._reverse()))
         return "".join(
             [
-                html.image(svg, self._summary(), width),
+                html.image(svg, self.summary, width),
                 html.details("forward sweep, step by step", forward),
                 html.details("reverse sweep, step by step", reverse),
             ]
         )
 
-    def _summary(self) -> str:
+    @property
+    def summary(self) -> str:
+        """What the picture shows, in one sentence."""
         steps = html.counted(len(self.record.steps), "equation")
         return f"Forward and reverse sweep through {steps}, with the numbers at every step."
 
     def _forward(self) -> Iterator[tuple[str, str, str, str, str]]:
         """Rows of the forward sweep: step, equation, primal, tangent, line."""
+        for value in self.record.constants:
+            yield "constant", str(value.value), value.primal.text(), "", ""
         for name, value in self.record.inputs:
             tangent = _tangent_text(value)
             yield "input", f"{value.value} = {name}", value.primal.text(), tangent, ""
@@ -79,6 +83,17 @@ class FlowView(StaticView):
                 yield bar, share, part.consumer
             if len(value.contributions) > 1:
                 yield bar, f"sum = {value.cotangent.text()}", ""
+
+    def explore(self) -> Any:
+        """The interactive form: steps through both sweeps, or asks for each number first.
+
+        Returns:
+          A ``FlowExplorer``: an anywidget whose ``step`` and ``answers`` Python can read.
+
+        Raises:
+          ImportError: if the Python package anywidget is not installed.
+        """
+        return explorer_of(self, "adlib_widgets.flow_explorer", "FlowExplorer")
 
     def __str__(self) -> str:
         lines = ["forward sweep"]
@@ -119,10 +134,10 @@ def show_flow(function: Callable[..., Any]) -> Callable[..., FlowView]:
       function: any function that can be differentiated in reverse mode.
 
     Returns:
-      A function of the same arguments that returns a ``FlowView``. It also takes ``tangent=``
-      (like the only argument, or a tuple like the positional ones) and ``cotangent=`` (like
-      the result); both are ones where left out. What ``function`` raises comes through
-      unchanged.
+      A function of the same arguments that returns a ``FlowView``, whose ``explore()`` gives
+      the interactive form. It also takes ``tangent=`` (like the only argument, or a tuple like
+      the positional ones) and ``cotangent=`` (like the result); both are ones where left out.
+      What ``function`` raises comes through unchanged.
 
     >>> import adlib.numpy as jnp
     >>> view = show_flow(lambda x: jnp.sin(x) * x)(2.0)
@@ -138,4 +153,5 @@ def show_flow(function: Callable[..., Any]) -> Callable[..., FlowView]:
         record = flow_record(function, args, kwargs, tangent=tangent, cotangent=cotangent)
         return FlowView(record)
 
+    shown.__wrapped__ = function  # type: ignore[attr-defined]  # for signatures, by name
     return shown

@@ -7,6 +7,7 @@ URIs, tables, ``<details>`` and inline styles; so these are all that is used.
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Iterator, Sequence
 
 from adlib.inspect import GraphRecord, NodeRecord
@@ -58,8 +59,9 @@ def preformatted(text: str) -> str:
     return f'<pre style="{_MONO};line-height:1.35;margin:4px 0">{escaped(text)}</pre>'
 
 
-def equation_table(record: GraphRecord) -> str:
-    """Every equation with its name, results, operands, parameters and the user's line."""
+def equation_table(record: GraphRecord, *, most: int | None = None) -> str:
+    """Every equation, or the first ``most``, with its name, results, operands, parameters and the
+    user's line."""
     heads = ["equation", "result", "primitive", "operands", "parameters", "line"]
     rows = [
         [
@@ -70,7 +72,7 @@ def equation_table(record: GraphRecord) -> str:
             "  ".join(f"{name}={text}" for name, text in node.params),
             node.source,
         ]
-        for path, node in walk_equations(record)
+        for path, node in itertools.islice(walk_equations(record), most)
     ]
     if not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from adlib.inspect import JacobianRecord, MatrixRecord
 from adlib_widgets import theme
@@ -29,6 +30,7 @@ _POSITIVE, _NEGATIVE = (178, 78, 18), (33, 82, 156)
 _STEPS = 8  # shades of a colour: few, so that rounding never changes a picture
 _GRID = "#e3e3de"
 _FRAME = "#858d9b"
+_BORDER = BoxStyle("none", _FRAME, 0, "", 1.0)
 _STRIP = 16.0  # the width of the groups' marks
 _GAP = 44.0
 _TITLE = 40.0
@@ -70,9 +72,12 @@ def jacobian_scene(record: JacobianRecord) -> Scene:
         row_marks = column_marks = ()
     groups = tuple(range(record.by_columns.shape[1])), tuple(range(record.by_rows.shape[0]))
     labels = _labels(record.rows, cell), _labels(record.columns, cell)
-    left = 4 + max((text_width(t, 10.0) for t in labels[0]), default=0.0) + _STRIP + 10
     tall = any(text_width(t, 10.0) > cell for t in labels[1])
-    top = _TITLE + (0.0 if not labels[1] or tall else 14.0) + _STRIP + 6
+    rows_apart, columns_apart = _parts(record, 0), _parts(record, 1)
+    names = labels[0] or [_short(part.name) for part in rows_apart]
+    left = 4 + max((text_width(t, 10.0) for t in names), default=0.0) + _STRIP + 10
+    named = bool(labels[1]) and not tall
+    top = _TITLE + (14.0 if named or columns_apart else 0.0) + _STRIP + 6
     shapes: list[Shape] = []
     panel = _Panel(cell, scale)
 
@@ -86,6 +91,8 @@ def jacobian_scene(record: JacobianRecord) -> Scene:
     shapes += _heading(left, "J", size)
     shapes += panel.draw(record.matrix, left, top, row_marks, column_marks)
     shapes += _names(labels, left, top, cell, tall)
+    shapes += _row_parts(rows_apart, left, top, cell, n, not labels[0])
+    shapes += _column_parts(columns_apart, left, top, cell, m, not named)
     shapes += _heading(right, "J·S", by_columns)
     column_marks = groups[0] if record.by_columns.whole else ()
     shapes += panel.draw(record.by_columns, right, top, (), column_marks)
@@ -191,7 +198,60 @@ def _heading_width(title: str, line: str) -> float:
 def _labels(names: Sequence[str], cell: float) -> list[str]:
     if cell < 13:
         return []
-    return [t if len(t) <= _MOST_LABEL else t[: _MOST_LABEL - 1] + "…" for t in names]
+    return [_short(name) for name in names]
+
+
+def _short(name: str, most: int = _MOST_LABEL) -> str:
+    """A name's end tells more than its start: it has the index."""
+    return name if len(name) <= most else "…" + name[len(name) - most + 1 :]
+
+
+class _Part(NamedTuple):
+    """An array's range of rows or columns, in cells of the picture."""
+
+    name: str
+    start: float
+    size: float
+
+
+def _parts(record: JacobianRecord, axis: int) -> list[_Part]:
+    """The arrays along an axis, where there are several."""
+    parts = (record.row_parts, record.column_parts)[axis]
+    if len(parts) < 2 or not record.matrix.picture[axis]:
+        return []
+    step = -(-record.matrix.shape[axis] // record.matrix.picture[axis])
+    return [_Part(name, start / step, size / step) for name, start, size in parts]
+
+
+def _row_parts(
+    parts: Sequence[_Part], x: float, y: float, cell: float, columns: int, named: bool
+) -> list[Shape]:
+    """Lines between the arrays along the rows, and their names where the rows have none."""
+    shapes: list[Shape] = []
+    for k, part in enumerate(parts):
+        if k:
+            shapes.append(Rect(x - 4, y + part.start * cell, columns * cell + 8, 0, _BORDER))
+        if named and part.size * cell >= 11:
+            middle = y + (part.start + part.size / 2) * cell + 3.5
+            name = _short(part.name)
+            shapes.append(Text(x - _STRIP - 9, middle, name, 10.0, theme.VALUE, anchor="end"))
+    return shapes
+
+
+def _column_parts(
+    parts: Sequence[_Part], x: float, y: float, cell: float, rows: int, named: bool
+) -> list[Shape]:
+    """The same for the columns."""
+    shapes: list[Shape] = []
+    for k, part in enumerate(parts):
+        if k:
+            shapes.append(Rect(x + part.start * cell, y - 4, 0, rows * cell + 8, _BORDER))
+        letters = int((part.size * cell - 4) / text_width("m", 10.0))
+        if named and letters >= min(4, len(part.name)):
+            middle = x + (part.start + part.size / 2) * cell
+            name = _short(part.name, letters)
+            shapes.append(Text(middle, y - _STRIP - 9, name, 10.0, theme.VALUE, anchor="middle"))
+    return shapes
 
 
 def _names(

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from adlib.inspect import CellRecord, JacobianRecord, MatrixRecord, jacobian_record
+from adlib.inspect import AssembledJacobian, CellRecord, JacobianRecord, MatrixRecord
 from adlib_widgets import html
 from adlib_widgets.jacobian_scene import group_letter, jacobian_scene, number_text
-from adlib_widgets.matplotlib_scene import save_scene
 from adlib_widgets.scene import Scene
+from adlib_widgets.static_view import StaticView, explorer_of
 from adlib_widgets.svg import scene_svg
 
 _MOST_ROWS = 200  # of the table of entries
 _MOST_TEXT = 24  # rows and columns of the picture in letters
 
 
-class JacobianView:
+class JacobianView(StaticView):
     """A Jacobian as a heat map, with its columns by JVP and its rows by VJP, coloured.
 
-    Displays itself in notebooks; the same record gives the same bytes everywhere.
+    Displays itself in notebooks; the same record gives the same bytes everywhere. ``explore()``
+    gives the interactive form.
 
     Attributes:
-      record: the ``JacobianRecord`` from which everything is drawn.
+      record: the ``JacobianRecord`` from which the picture is drawn.
+      jacobian: the whole matrix and its function, or None where only a record was given.
     """
 
-    def __init__(self, record: JacobianRecord) -> None:
+    def __init__(self, record: JacobianRecord, jacobian: AssembledJacobian | None = None) -> None:
         self.record = record
+        self.jacobian = jacobian
 
     @cached_property
     def _scene(self) -> Scene:
@@ -55,26 +57,24 @@ class JacobianView:
             + html.details(summary, html.table(heads, rows))
         )
 
-    def savefig(self, path: str | Path, **options: Any) -> Path:
-        """Draw the picture with matplotlib into a file of any kind it writes; gives the path.
+    def explore(self) -> Any:
+        """The interactive form: fill the matrix pass by pass, and see the paths of an entry.
 
-        Args:
-          path: where to; its ending chooses the format (``.pdf``, ``.png``, ``.svg``, …).
-          options: given to matplotlib's ``Figure.savefig``, e.g. ``dpi``.
+        Columns by JVP fill beside rows by VJP, one-hot or compressed by colours, with what
+        they cost; a chosen entry shows the paths of local derivatives that make it.
+
+        Returns:
+          A ``JacobianExplorer``, a widget whose traits ``step``, ``mode``, ``block`` and
+          ``selected`` can be read and set.
 
         Raises:
-          ImportError: if matplotlib is not installed.
+          ImportError: if the Python package anywidget is not installed.
+          ValueError: if the view has a record only, and no function to ask.
         """
-        return save_scene(self._scene, path, **options)
+        return explorer_of(self, "adlib_widgets.jacobian_explorer", "JacobianExplorer")
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return "\n".join([describe(self.record), *_letters(self.record)])
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle = {"text/plain": repr(self), "text/html": self.html}
-        if include:
-            bundle = {kind: text for kind, text in bundle.items() if kind in include}
-        return {kind: text for kind, text in bundle.items() if kind not in (exclude or ())}
 
 
 def show_jacobian(
@@ -91,8 +91,8 @@ def show_jacobian(
       argnums: the arguments to differentiate with respect to.
 
     Returns:
-      A function of the same arguments that returns a ``JacobianView``. What ``function``
-      raises comes through unchanged.
+      A function of the same arguments that returns a ``JacobianView``, whose ``explore()``
+      gives the interactive form. What ``function`` raises comes through unchanged.
 
     >>> import adlib.numpy as jnp
     >>> show_jacobian(lambda x: x[1:] * x[:-1])(jnp.arange(1.0, 5.0))
@@ -106,8 +106,10 @@ Columns: 4 JVPs, by groups 2. Rows: 3 VJPs, by groups 2.
 
     def shown(*args: Any, **kwargs: Any) -> JacobianView:
         __tracebackhide__ = True
-        return JacobianView(jacobian_record(function, args, kwargs, argnums=argnums))
+        jacobian = AssembledJacobian(function, args, kwargs, argnums=argnums)
+        return JacobianView(jacobian.record(), jacobian)
 
+    shown.__wrapped__ = function  # type: ignore[attr-defined]  # for signatures, by name
     return shown
 
 

@@ -17,12 +17,14 @@ _RIGHT = 20.0
 _MOST_LABELS = 60
 _ARGUMENTS, _RESIDUALS, _WORKING = "#cfd3da", "#8fa8d8", "#f0c9a8"
 _BEST = "#2f855a"
+_AGAIN, _AGAIN_INK = "#e9e1f8", "#6a3fb5"
+_SWEEPS = {"forward": FORWARD, "again": _AGAIN_INK, "reverse": REVERSE}
 
 
 def memory_svg(record: MemoryRecord, *, description: str) -> tuple[str, float]:
     """The picture as an SVG document, and its width."""
     count = len(record.moments)
-    step = min(34.0, 860.0 / max(count, 1))
+    step = min(max(34.0, 420.0 / max(count, 1)), 860.0 / max(count, 1))
     width = _LEFT + max(step * count, 420.0) + _RIGHT
     canvas = Canvas()
     labels = count <= _MOST_LABELS
@@ -33,7 +35,7 @@ def memory_svg(record: MemoryRecord, *, description: str) -> tuple[str, float]:
     def y(size: float) -> float:
         return bottom - _PLOT_HEIGHT * size / top
 
-    _grounds(canvas, count, step, bottom)
+    _grounds(canvas, [moment.sweep for moment in record.moments], step, bottom)
     _grid(canvas, top, y, width)
     _areas(canvas, record, step, y)
     if labels:
@@ -42,6 +44,7 @@ def memory_svg(record: MemoryRecord, *, description: str) -> tuple[str, float]:
     height = bottom + (96.0 if labels else 22.0)
     if record.checkpoints and record.peak_bytes:
         height = _bars(canvas, record, height + 34)
+    width = max(width, canvas.right)  # few moments leave less room than the legend needs
     svg = canvas.document(width, height, title="memory of reverse mode", description=description)
     return svg, width
 
@@ -59,13 +62,17 @@ def _legend(canvas: Canvas) -> None:
     canvas.text(x + 26, 12, "without derivatives")
 
 
-def _grounds(canvas: Canvas, count: int, step: float, bottom: float) -> None:
-    half = step * count / 2
+def _grounds(canvas: Canvas, sweeps: Sequence[str], step: float, bottom: float) -> None:
+    forward = sweeps.count("forward")
+    half, rest = step * forward, step * (len(sweeps) - forward)
     canvas.rect(_LEFT, _TOP - 20, half, bottom - _TOP + 20, "#eef5f9")
-    canvas.rect(_LEFT + half, _TOP - 20, half, bottom - _TOP + 20, "#fbf1ea")
+    canvas.rect(_LEFT + half, _TOP - 20, rest, bottom - _TOP + 20, "#fbf1ea")
+    for i, sweep in enumerate(sweeps):
+        if sweep == "again":  # the second run of a checkpoint, within the reverse sweep
+            canvas.rect(_LEFT + i * step, _TOP, step, bottom - _TOP, _AGAIN)
     for x, text, color in (
         (_LEFT + half / 2, "forward sweep →", FORWARD),
-        (_LEFT + half * 1.5, "reverse sweep →", REVERSE),
+        (_LEFT + half + rest / 2, "reverse sweep →", REVERSE),
     ):
         canvas.text(x, _TOP - 6, text, color=color, bold=True, anchor="middle")
 
@@ -112,7 +119,7 @@ def _moment_labels(canvas: Canvas, record: MemoryRecord, step: float, bottom: fl
         x = _LEFT + step * (i + 0.5)
         canvas.line(x, bottom, x, bottom + 4, theme.EDGE)
         label = record.steps[moment.step][0]
-        color = FORWARD if moment.sweep == "forward" else REVERSE
+        color = _SWEEPS[moment.sweep]
         short = label if len(label) <= 15 else label[:14] + "…"
         canvas.text(x + 4, bottom + 12, short, size=theme.SMALL_SIZE, color=color, anchor="end",
                     turn=-60)  # fmt: skip
@@ -160,11 +167,15 @@ def _bars(canvas: Canvas, record: MemoryRecord, top: float) -> float:
 def best_text(record: MemoryRecord) -> str:
     """What the best single checkpoint saves and costs, in a sentence."""
     best = record.best_checkpoint
+    if not record.checkpoints and record.recomputed:
+        return (
+            f"Its own checkpoints run {record.recomputed} of {len(record.steps)} equations twice."
+        )
     if best is None:
         return "No single checkpoint lowers the peak."
     saved = 100 * (1 - best.peak_bytes / record.peak_bytes)
     line = f" ({best.source})" if best.source else ""
     return (
         f"Best: up to {best.after}{line}: {bytes_text(best.peak_bytes)}, {saved:.0f}% less, for "
-        f"running {best.equations} of {len(record.steps)} equations twice."
+        f"running {best.recomputed} of {len(record.steps)} equations twice."
     )

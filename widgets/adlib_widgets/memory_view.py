@@ -6,11 +6,14 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from adlib.inspect import MemoryRecord, memory_record
+from adlib.inspect import MemoryRecord
+from adlib.inspect.checkpointing import checkpoint_trial
+from adlib.inspect.memory import program_memory
+from adlib.inspect.programs import Program, trace_program
 from adlib_widgets import html
 from adlib_widgets.canvas import bytes_text
 from adlib_widgets.memory_scene import best_text, memory_svg
-from adlib_widgets.static_view import StaticView, aligned
+from adlib_widgets.static_view import StaticView, aligned, explorer_of
 
 _MOST_RESIDUALS = 60
 _MOST_LINES = 20
@@ -21,10 +24,13 @@ class MemoryView(StaticView):
 
     Attributes:
       record: the ``MemoryRecord`` from which everything is drawn.
+      program: the traced function, from which checkpoints can be tried; None if there is only
+        a record.
     """
 
-    def __init__(self, record: MemoryRecord) -> None:
+    def __init__(self, record: MemoryRecord, program: Program | None = None) -> None:
         self.record = record
+        self.program = program
 
     @cached_property
     def _picture(self) -> tuple[str, float]:
@@ -46,14 +52,45 @@ class MemoryView(StaticView):
         checkpoints = html.table(heads, self._checkpoint_rows())
         return "".join(
             [
-                html.image(svg, self._headline(), width),
+                html.image(svg, self.headline(), width),
                 html.details("residuals by source line", lines, open_=True),
                 html.details(html.counted(count, "residual"), residuals),
                 html.details("where a checkpoint could end", checkpoints),
             ]
         )
 
-    def _headline(self) -> str:
+    def explore(self) -> Any:
+        """An interactive form: a cursor through both sweeps, lifetimes, checkpoints to try.
+
+        Raises:
+          ImportError: if the Python package anywidget is not installed.
+        """
+        return explorer_of(self, "adlib_widgets.memory_explorer", "MemoryExplorer")
+
+    def trial(self, equations: int, segments: int = 1) -> MemoryRecord:
+        """The record of the function with checkpoints around its first equations.
+
+        Args:
+          equations: how many equations, from the first on.
+          segments: into how many checkpoints of the same length they are cut.
+
+        Raises:
+          ValueError: if the program cannot be cut so, or if there is only a record.
+
+        >>> import adlib.numpy as jnp
+        >>> view = show_memory(lambda x: jnp.sin(jnp.sin(jnp.sin(x))).sum())(jnp.ones(1000))
+        >>> view.record.peak_bytes, view.trial(3).peak_bytes
+        (24004, 24004)
+        """
+        if self.program is None:
+            raise ValueError(
+                "this view has only a record, no function that could run with a checkpoint; "
+                "make it by show_memory(function)(*args)."
+            )
+        return checkpoint_trial(self.program, equations, segments)
+
+    def headline(self) -> str:
+        """The peak, and what a checkpoint would save, in two sentences."""
         record = self.record
         times = record.peak_bytes / max(record.primal_peak_bytes, 1)
         return (
@@ -92,12 +129,12 @@ class MemoryView(StaticView):
 
     def _checkpoint_rows(self) -> list[tuple[str, str, str, str]]:
         return [
-            (place.after, place.source, bytes_text(place.peak_bytes), str(place.equations))
+            (place.after, place.source, bytes_text(place.peak_bytes), str(place.recomputed))
             for place in self.record.checkpoints
         ]
 
     def __str__(self) -> str:
-        lines = [self._headline()]
+        lines = [self.headline()]
         rows = [(size, source, code, names) for source, code, size, names in self._by_line()]
         if rows:
             lines += ["residuals by source line", *aligned(rows)]
@@ -121,8 +158,8 @@ def show_memory(function: Callable[..., Any]) -> Callable[..., MemoryView]:
       function: any function that can be differentiated in reverse mode.
 
     Returns:
-      A function of the same arguments that returns a ``MemoryView``. What ``function`` raises
-      comes through unchanged.
+      A function of the same arguments that returns a ``MemoryView``; its ``.explore()`` gives
+      the interactive form. What ``function`` raises comes through unchanged.
 
     >>> import adlib.numpy as jnp
     >>> view = show_memory(lambda x: jnp.tanh(jnp.sin(x)).sum())(jnp.ones(1000))
@@ -132,6 +169,8 @@ def show_memory(function: Callable[..., Any]) -> Callable[..., MemoryView]:
 
     def shown(*args: Any, **kwargs: Any) -> MemoryView:
         __tracebackhide__ = True
-        return MemoryView(memory_record(function, args, kwargs))
+        program = trace_program(function, args, kwargs)
+        return MemoryView(program_memory(program), program)
 
+    shown.__wrapped__ = function  # type: ignore[attr-defined]  # for signatures, by name
     return shown

@@ -9,7 +9,7 @@ from typing import Any
 from adlib.inspect import BadEquation, NanRecord, nan_record
 from adlib_widgets import html, theme
 from adlib_widgets.canvas import FORWARD, REVERSE, Canvas
-from adlib_widgets.static_view import StaticView, aligned
+from adlib_widgets.static_view import StaticView, aligned, explorer_of
 from adlib_widgets.svg import escaped
 
 _NAMES = {"nan": "NaN", "inf": "infinity"}
@@ -34,7 +34,16 @@ class NanView(StaticView):
     def __init__(self, record: NanRecord) -> None:
         self.record = record
 
-    def _headline(self) -> str:
+    def explore(self) -> Any:
+        """An interactive form: the way of the bad numbers, and repairs to copy.
+
+        Raises:
+          ImportError: if the Python package anywidget is not installed.
+        """
+        return explorer_of(self, "adlib_widgets.nan_explorer", "NanExplorer")
+
+    def headline(self) -> str:
+        """What is bad, in a sentence."""
         record = self.record
         first = record.first
         if first is None:
@@ -48,7 +57,7 @@ class NanView(StaticView):
             return f"The result is finite, but its gradient holds {_NAMES[record.gradient_bad]}."
         return "Result and gradient are finite; an infinity on the way there is made harmless."
 
-    def _findings(self) -> list[tuple[str, BadEquation]]:
+    def findings(self) -> list[tuple[str, BadEquation]]:
         """What to show: first what to repair first, then where its bad numbers come from."""
         record = self.record
         first = record.first
@@ -64,11 +73,11 @@ class NanView(StaticView):
     def svg(self) -> str:  # type: ignore[override]
         """The findings as the text of an SVG file: one card each."""
         canvas, y, width = Canvas(), 14.0, 560.0
-        color = _BAD if self._findings() else _GOOD
-        for line in _wrapped(self._headline()):
+        color = _BAD if self.findings() else _GOOD
+        for line in _wrapped(self.headline()):
             end = canvas.text(0, y, line, size=theme.LABEL_SIZE, color=color, bold=True)
             width, y = max(width, end), y + 18
-        for title, bad in self._findings():
+        for title, bad in self.findings():
             y += 8
             lines = _card_lines(title, bad)
             height = 17.0 * len(lines) + 18
@@ -83,23 +92,24 @@ class NanView(StaticView):
     @cached_property
     def html(self) -> str:  # type: ignore[override]
         """The findings as HTML that needs no scripts and no trust."""
-        color = _BAD if self._findings() else _GOOD
+        color = _BAD if self.findings() else _GOOD
         parts = [
-            f'<p style="margin:4px 0;font-weight:600;color:{color}">{escaped(self._headline())}</p>'
+            f'<p style="margin:4px 0;font-weight:600;color:{color}">{escaped(self.headline())}</p>'
         ]
-        parts += [_card(title, bad) for title, bad in self._findings()]
-        if self._findings() and self.record.not_differentiated:
+        parts += [_card(title, bad) for title, bad in self.findings()]
+        if self.findings() and self.record.not_differentiated:
             parts.append(f"<p>No derivative: {escaped(self.record.not_differentiated)}</p>")
         return "".join(parts)
 
     def __str__(self) -> str:
-        lines = [self._headline()]
-        for title, bad in self._findings():
+        lines = [self.headline()]
+        for title, bad in self.findings():
             lines += ["", *(text for text, _, _ in _card_lines(title, bad))]
         return "\n".join(lines)
 
 
-def _where(bad: BadEquation) -> str:
+def where(bad: BadEquation) -> str:
+    """In which sweep and at which entry the bad number first stands, in words."""
     place = f" at entry {list(bad.index)}" if bad.index else ""
     place += f", in {bad.inside}" if bad.inside else ""
     name = "NaN" if bad.kind == "nan" else "Infinity"
@@ -114,7 +124,7 @@ def _operand_rows(bad: BadEquation) -> list[tuple[str, str, str]]:
 def _card_lines(title: str, bad: BadEquation) -> list[tuple[str, str, bool]]:
     """Text, colour and weight of each line."""
     lines: list[tuple[str, str, bool]] = []
-    head = _where(bad) if title == "first" else f"{_where(bad)} ({title})"
+    head = where(bad) if title == "first" else f"{where(bad)} ({title})"
     lines.append((head, _COLORS[bad.sweep], True))
     source = f"   {bad.source}: {bad.code}" if bad.source else ""
     lines.append((f"{bad.text}{source}", theme.INK, True))
@@ -122,19 +132,33 @@ def _card_lines(title: str, bad: BadEquation) -> list[tuple[str, str, bool]]:
     lines += [(text, theme.INK, False) for text in _wrapped(f"Why: {bad.why}")]
     if bad.repair:
         lines += [(text, _GOOD, False) for text in _wrapped(f"Repair: {bad.repair}")]
+    if bad.repair_before:
+        lines += _code_lines("instead of", bad.repair_before, theme.INK, bold=False)
     if bad.repair_code:
-        lines.append((f"  {bad.repair_code}", _GOOD, True))
+        label = "write" if bad.repair_before else ""
+        lines += _code_lines(label, bad.repair_code, _GOOD, bold=True)
     return lines
 
 
+def _code_lines(label: str, code: str, ink: str, *, bold: bool) -> list[tuple[str, str, bool]]:
+    """Lines of code behind a label, or indented where there is none."""
+    width = len("instead of") + 2 if label else 0
+    labels = [label, *[""] * code.count("\n")]
+    pairs = zip(labels, code.split("\n"), strict=True)
+    return [(f"  {name.ljust(width)}{line}", ink, bold) for name, line in pairs]
+
+
 def _card(title: str, bad: BadEquation) -> str:
-    head = _where(bad) if title == "first" else f"{_where(bad)} ({title})"
+    head = where(bad) if title == "first" else f"{where(bad)} ({title})"
     source = ""
     if bad.source:
         line = f"{bad.source}: {bad.code}"
         source = f'<div style="opacity:0.8">{_code(line)}</div>'
     repair = f"<div><b>Repair.</b> {escaped(bad.repair)}</div>" if bad.repair else ""
-    code = html.preformatted(bad.repair_code) if bad.repair_code else ""
+    code = bad.repair_code
+    if bad.repair_before:
+        code = f"# instead of\n{bad.repair_before}\n# write\n{bad.repair_code}"
+    code = html.preformatted(code) if code else ""
     # the page's own ink, which a dark theme turns light
     edge = "currentColor" if bad.sweep == "primal" else _COLORS[bad.sweep]
     return (
@@ -167,8 +191,8 @@ def why_nan(function: Callable[..., Any]) -> Callable[..., NanView]:
       function: any function that adlib can trace.
 
     Returns:
-      A function of the same arguments that returns a ``NanView``. What ``function`` raises
-      comes through unchanged.
+      A function of the same arguments that returns a ``NanView``; its ``.explore()`` gives the
+      interactive form. What ``function`` raises comes through unchanged.
 
     >>> import adlib.numpy as jnp
     >>> view = why_nan(lambda x: jnp.where(x > 0, jnp.sqrt(x), 0.0))(0.0)
@@ -182,4 +206,5 @@ def why_nan(function: Callable[..., Any]) -> Callable[..., NanView]:
         __tracebackhide__ = True
         return NanView(nan_record(function, args, kwargs))
 
+    shown.__wrapped__ = function  # type: ignore[attr-defined]  # for signatures, by name
     return shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,34 @@ class StaticView:
           ValueError: for another ending.
         """
         path = Path(path)
-        writers = {".svg": lambda: self.svg, ".html": self._page, ".txt": lambda: f"{self}\n"}
+        writers = self._writers()
         if path.suffix not in writers:
+            *most, last = writers
             raise ValueError(
-                f"save() writes .svg, .html and .txt files; it was given {path.name!r}."
+                f"save() writes {', '.join(most)} and {last} files; it was given {path.name!r}."
             )
         path.write_text(writers[path.suffix](), encoding="utf-8")
         return path
+
+    def savefig(self, path: str | Path, **options: Any) -> Path:
+        """Draw the picture with matplotlib into a file of any kind it writes; gives the path.
+
+        For papers: one unit of the picture is one point, and its ground is left out.
+
+        Args:
+          path: where to; its ending chooses the format (``.pdf``, ``.png``, ``.svg``, …).
+          options: given to matplotlib's ``Figure.savefig``, e.g. ``dpi``.
+
+        Raises:
+          ImportError: if matplotlib is not installed.
+        """
+        from adlib_widgets.matplotlib_scene import save_svg
+
+        return save_svg(self.svg, path, **options)
+
+    def _writers(self) -> dict[str, Callable[[], str]]:
+        """What ``save`` can write: the text of a file by its ending."""
+        return {".svg": lambda: self.svg, ".html": self._page, ".txt": lambda: f"{self}\n"}
 
     def _page(self) -> str:
         return f'<!doctype html><html lang="en"><meta charset="utf-8">{self.html}</html>\n'

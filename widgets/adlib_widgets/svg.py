@@ -8,7 +8,7 @@ from html import escape
 
 from adlib_widgets import theme
 from adlib_widgets.layout import Point
-from adlib_widgets.scene import Curve, Rect, Scene, Shape, Text
+from adlib_widgets.shapes import Curve, Rect, Scene, Shape, Stub, Text
 
 _MARGIN = 14.0
 _ARROW = 5.0
@@ -66,6 +66,8 @@ def _shape_svg(shape: Shape) -> str:
         return _rect_svg(shape)
     if isinstance(shape, Text):
         return _text_svg(shape)
+    if isinstance(shape, Stub):
+        return _stub_svg(shape)
     return _curve_svg(shape)
 
 
@@ -94,18 +96,34 @@ def _text_svg(text: Text) -> str:
     )
 
 
-def _curve_svg(curve: Curve) -> str:
-    (x, y), tip = curve.points[0], curve.points[-1]
-    end = (tip[0], tip[1] - _ARROW)
-    path = f"M{number(x)} {number(y)}" + "".join(_steps((*curve.points[:-1], end)))
-    head = (
-        f"M{number(tip[0])} {number(tip[1])}l{number(-_ARROW / 1.6)} {number(-_ARROW - 1)}"
-        f"h{number(_ARROW / 0.8)}z"
+def _stub_svg(stub: Stub) -> str:
+    """A short line to a ring: a value that comes from elsewhere, or goes there."""
+    step = 5.0 if stub.down else -5.0
+    return (
+        f'<path d="M{number(stub.x)} {number(stub.y)}v{number(step)}" fill="none" '
+        f'stroke="{theme.EDGE}" stroke-width="1.3"/><circle cx="{number(stub.x)}" '
+        f'cy="{number(stub.y + step * 1.4)}" r="2" fill="none" stroke="{theme.EDGE}"/>'
     )
+
+
+def _curve_svg(curve: Curve) -> str:
+    path, head = curve_paths(curve.points)
     return (
         f'<path d="{path}" fill="none" stroke="{theme.EDGE}" stroke-width="1.3"/>'
         f'<path d="{head}" fill="{theme.EDGE}"/>'
     )
+
+
+def curve_paths(points: Sequence[Point]) -> tuple[str, str]:
+    """The ``d`` of a link's line, and of the arrow head at its end."""
+    (x, y), tip = points[0], points[-1]
+    end = (tip[0], tip[1] - _ARROW)
+    path = f"M{number(x)} {number(y)}" + "".join(_steps((*points[:-1], end)))
+    head = (
+        f"M{number(tip[0])} {number(tip[1])}l{number(-_ARROW / 1.6)} {number(-_ARROW - 1)}"
+        f"h{number(_ARROW / 0.8)}z"
+    )
+    return path, head
 
 
 def _steps(points: Sequence[Point]) -> list[str]:

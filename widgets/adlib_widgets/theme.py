@@ -45,6 +45,12 @@ CONTAINERS = (
     BoxStyle("#fbf3e6", "#c2a16b", 8),
     BoxStyle("#eaf4f4", "#7aa9ab", 8),
 )
+GROUP = BoxStyle("#f1f1ec", "#7d7668", 7)
+GROUP_INNER = BoxStyle("#fbfbf8", "#b9b3a4", 5, stroke_width=1.0)
+GROUPS = (
+    BoxStyle("#f4f4ef", "#a39c8c", 7, dash="7 3"),
+    BoxStyle("#f9f9f6", "#a39c8c", 7, dash="7 3"),
+)
 
 LABEL_SIZE = 13.0
 TEXT_SIZE = 11.5

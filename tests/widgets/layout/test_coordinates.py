@@ -4,8 +4,14 @@ import random
 
 import pytest
 
-from adlib_widgets.layout import Box, Link
-from adlib_widgets.layout.coordinates import least_gap, place
+from adlib_widgets.layout import Box, Link, coordinates
+from adlib_widgets.layout.coordinates import (
+    _packed,
+    _straight_runs,
+    _with_bends,
+    least_gap,
+    place,
+)
 from adlib_widgets.layout.crossings import order
 from adlib_widgets.layout.layers import assign_layers, split_links
 
@@ -58,3 +64,23 @@ def test_links_may_run_closer_to_each_other_than_boxes():
     assert least_gap(layered, box, box, GAP) == GAP
     assert least_gap(layered, box, dummies[0], GAP) == 15.0
     assert least_gap(layered, dummies[0], dummies[1], GAP) == 10.0
+
+
+def test_only_runs_with_a_bend_at_an_item_are_looked_for():
+    layered = placed(4)
+    bent = _with_bends(layered)
+    assert _straight_runs(layered, set(), with_boxes=True) == []
+    runs = _straight_runs(layered, bent, with_boxes=True)
+    assert runs and all(bent.intersection(run) for run in runs)
+    members = [number for run in runs for number in run]
+    assert len(set(members)) == len(members)
+
+
+def test_many_items_are_placed_by_half_the_drafts(monkeypatch):
+    drafts = []
+    monkeypatch.setattr(coordinates, "_packed", lambda *a: drafts.append(1) or packed(*a))
+    packed = _packed
+    placed(1)
+    monkeypatch.setattr(coordinates, "_MANY", 10)
+    test_neighbours_keep_their_distance_in_their_order(1)
+    assert len(drafts) == 4 + 2

@@ -197,3 +197,27 @@ def test_three_hundred_boxes_take_less_than_a_lecture_pause(record_property):
     seconds = time.perf_counter() - start
     record_property("seconds", seconds)
     print(f"300 boxes, {len(links)} links: {seconds:.3f} s")
+
+
+def reverse_chain(half: int) -> tuple[list, list]:
+    """A forward sweep, and a reverse one that reads every value again, the last one first: the
+    links are as long as they can be."""
+    boxes = [Box(f"f{i}", 80, 40, (40,), (30, 50)) for i in range(half)]
+    boxes += [Box(f"r{i}", 80, 40, (30, 50), (40,)) for i in range(half)]
+    links = [Link(f"f{i}", 0, f"f{i + 1}", 0) for i in range(half - 1)]
+    links += [Link(f"r{i}", 0, f"r{i + 1}", 0) for i in range(half - 1)]
+    links += [Link(f"f{half - 1 - i}", 1, f"r{i}", i % 2) for i in range(half)]
+    return boxes, links
+
+
+def test_hundreds_of_links_over_hundreds_of_layers_cross_no_box():
+    boxes, links = reverse_chain(150)  # beyond 10,000 items some steps are shortened
+    layout = layered_layout(boxes, links, horizontal_gap=GAP)
+    by_height = sorted((layout.corners[box.id][1], box) for box in boxes)
+    assert [height for height, _ in by_height] == sorted({height for height, _ in by_height})
+    for number in range(len(links)):
+        for x, y in samples(layout, number)[::6]:
+            for top, box in by_height:
+                left = layout.corners[box.id][0]
+                inside = left + 1 < x < left + box.width - 1 and top + 1 < y < top + box.height - 1
+                assert not inside

@@ -47,7 +47,7 @@ export function numberText(value) {
   if (x === 0) return "0";
   const size = Math.abs(x);
   const text = size >= 1e6 || size < 1e-4 ? x.toExponential(3) : String(Number(x.toPrecision(4)));
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
 
 /** A size in bytes for people. */
@@ -78,6 +78,7 @@ export function frame(el, title, kind) {
   const root = h("div", label, toolbar, stage, status);
   el.append(root);
   const stopTheme = followTheme(root);
+  const giveKeysBack = keepKeys(root);
   return {
     root,
     toolbar,
@@ -90,9 +91,41 @@ export function frame(el, title, kind) {
     /** Undo what the frame set up outside of itself. */
     dispose() {
       stopTheme();
+      giveKeysBack();
       root.remove();
     },
   };
+}
+
+/**
+ * Keep Jupyter from taking plain keys pressed inside `root` for its own commands; Ctrl+S, Shift+Enter
+ * and the like stay Jupyter's. Its selectors may match the pressed element itself, before they come
+ * to `root`, so the element is marked, just ahead of Jupyter's own listener on the document.
+ */
+function keepKeys(root) {
+  const mark = (event) => {
+    if (!root.contains(event.target)) return;
+    const jupyters = event.ctrlKey || event.metaKey || (event.shiftKey && event.key === "Enter");
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", !jupyters);
+  };
+  window.addEventListener("keydown", mark, { capture: true });
+  return () => window.removeEventListener("keydown", mark, { capture: true });
+}
+
+const ICONS = {
+  first: "M3 3v10M13 3L6 8l7 5z",
+  back: "M11.5 3L4.5 8l7 5z",
+  play: "M4 2.5L13 8l-9 5.5z",
+  pause: "M4 3h3v10h-3zM9.5 3h3v10h-3z",
+  next: "M4.5 3l7 5l-7 5z",
+  last: "M13 3v10M3 3l7 5l-7 5z",
+};
+
+/** A small picture for a button, in the text's colour: fonts lack some of these signs. */
+export function icon(name) {
+  const shape = { d: ICONS[name], fill: "currentColor", stroke: "currentColor" };
+  const box = { viewBox: "0 0 16 16", width: 13, height: 13, class: "adlib-icon", "aria-hidden": "true" };
+  return s("svg", box, s("path", { ...shape, "stroke-width": 1.4, "stroke-linejoin": "round" }));
 }
 
 /** A button; `key` is the shortcut that its tip names. */
@@ -109,6 +142,11 @@ export function button(label, onclick, { tip = "", pressed = null, name = "" } =
     },
     label,
   );
+}
+
+/** Switch a button on or off without taking the focus from it, as `disabled` would. */
+export function enable(made, on) {
+  made.setAttribute("aria-disabled", String(!on));
 }
 
 /** A button that stays pressed; `onchange` gets the new state. */
@@ -134,7 +172,8 @@ export function choice(label, choices, value, onchange) {
 
 /** A labelled slider over whole numbers; `oninput` gets the number. Gives {field, input}. */
 export function slider(label, { min = 0, max, value = 0, oninput, text = String }) {
-  const shown = h("output", { class: "adlib-readout" }, text(value));
+  // the slider says its value itself; an <output> would be spoken as a second status
+  const shown = h("span", { class: "adlib-readout", "aria-hidden": "true" }, text(value));
   const input = h("input", { type: "range", min, max, step: 1, value, "aria-label": label });
   input.setAttribute("aria-valuetext", text(value));
   const set = (number) => {
@@ -146,7 +185,25 @@ export function slider(label, { min = 0, max, value = 0, oninput, text = String 
     set(Number(input.value));
     oninput(Number(input.value));
   });
-  return { field: h("label", { class: "adlib-field" }, label, input, shown), input, set };
+  /** Other ends; the number stays within them. */
+  const range = (from, to) => {
+    input.min = String(from);
+    input.max = String(to);
+  };
+  return { field: h("label", { class: "adlib-field" }, label, input, shown), input, set, range };
+}
+
+/**
+ * A "?" button, and under the toolbar the lines that it shows.
+ * @param {{root: HTMLElement, toolbar: HTMLElement}} view what `frame` gives
+ * @param {string[]} lines
+ */
+export function help(view, lines) {
+  const panel = h("div", { class: "adlib-help", hidden: true }, lines.map((line) => h("p", {}, line)));
+  const made = toggle("?", false, (on) => (panel.hidden = !on), { tip: "Keys and help", name: "Help" });
+  view.toolbar.append(made);
+  view.toolbar.after(panel);
+  return made;
 }
 
 /** Arrow keys move among `items` (Home and End to the ends); one of them is in the tab order. */
@@ -270,12 +327,15 @@ export function amount(share, dark) {
 
 /**
  * Let `svg` be dragged and zoomed: drag, Ctrl+wheel or pinch, and by keys + − 0 and the arrows.
- * The drawing is `width` by `height`; the view starts with all of it, or its top if it is tall.
+ * The drawing is `width` by `height`; the view starts with all of it. `onmove` hears of every move.
  */
-export function panZoom(svg, width, height, { most = 6 } = {}) {
+export function panZoom(svg, width, height, { most = 6, onmove = () => {} } = {}) {
   const start = { x: 0, y: 0, w: width, h: height };
   let box = { ...start };
-  const apply = () => svg.setAttribute("viewBox", `${box.x} ${box.y} ${box.w} ${box.h}`);
+  const apply = () => {
+    svg.setAttribute("viewBox", `${box.x} ${box.y} ${box.w} ${box.h}`);
+    onmove(box);
+  };
   const perPixel = () => {
     const shown = svg.getBoundingClientRect();
     return Math.max(box.w / (shown.width || 1), box.h / (shown.height || 1));
@@ -358,8 +418,13 @@ export function panZoom(svg, width, height, { most = 6 } = {}) {
     Object.assign(start, { w: newWidth, h: newHeight });
     if (!keep) fit();
   }
+  /** Show this part of the drawing. */
+  function show(part) {
+    box = { ...box, ...part };
+    apply();
+  }
   apply();
-  return { zoom, pan, fit, key, reveal, resize, box: () => ({ ...box }) };
+  return { zoom, pan, fit, key, reveal, resize, show, box: () => ({ ...box }) };
 }
 
 // --- saving ---------------------------------------------------------------------------------
@@ -381,6 +446,7 @@ export function svgText(svg, width, height) {
     }
     for (const name of ["class", "tabindex", "style"]) to[i].removeAttribute(name);
   });
+  for (const name of ["class", "tabindex", "style"]) copy.removeAttribute(name);
   copy.setAttribute("xmlns", SVG);
   copy.setAttribute("viewBox", `0 0 ${width} ${height}`);
   copy.setAttribute("width", width);

@@ -12,11 +12,13 @@ import itertools
 import math
 from bisect import bisect_left, bisect_right
 
-from adlib_widgets.layout.model import Layered, Segment
+from adlib_widgets.layout.model import Layered
 
-_ROUNDS = 10
+_ROUNDS, _FEW_ROUNDS = 10, 3
+_MANY = 10_000  # items: beyond, half the drafts and few rounds have to do
 _DUMMY_GAP = 10.0
 _STRAIGHT = 1e-6
+_WEIGHTS = (1, 2, 8)  # by the dummies at its ends: long links should be straight more than short
 
 
 def place(layered: Layered, gap: float) -> None:
@@ -30,15 +32,17 @@ def place(layered: Layered, gap: float) -> None:
         for left, right in itertools.pairwise(layer)
     ]
     drafts = []
-    for from_above in (True, False):
+    many = len(layered.items) > _MANY
+    for from_above in (True,) if many else (True, False):
         middles = _middle_neighbours(layered, barred, from_above)
         for from_left in (True, False):
             root, shift = _blocks(layered, middles, from_above, from_left)
             drafts.append(_packed(root, shift, neighbours, from_left))
     _align_drafts(layered, drafts)
     for number, item in enumerate(layered.items):
-        item.x = sum(sorted(draft[number] for draft in drafts)[1:3]) / 2
-    _slide(layered, gap)
+        places = sorted(draft[number] for draft in drafts)
+        item.x = (places[(len(places) - 1) // 2] + places[len(places) // 2]) / 2
+    _slide(layered, gap, _FEW_ROUNDS if many else _ROUNDS)
 
 
 def least_gap(layered: Layered, left: int, right: int, gap: float) -> float:
@@ -57,22 +61,25 @@ _Middle = tuple[float, int, float]
 
 def _middle_neighbours(layered: Layered, barred: set[int], from_above: bool) -> list[list[_Middle]]:
     """The middle link of every item, or its two middle ones, toward the layer above or below."""
-    items = layered.items
+    at = [item.position for item in layered.items]
     middles: list[list[_Middle]] = []
     for segments in layered.above if from_above else layered.below:
         ends = []
-        for segment in segments:
-            here, there = segment.target_offset, segment.source_offset
-            other = segment.source
-            if not from_above:
-                here, there, other = there, here, segment.target
-            far = items[other]
-            spot = far.position + (0.999 * there / far.width if far.width else 0.5)
-            ends.append((spot, other, there - here, id(segment) in barred))
+        for s in segments:
+            if id(s) in barred and len(segments) == 1:
+                continue
+            if from_above:
+                spot, other = at[s.source] + 0.999 * s.source_share, s.source
+                move = s.source_offset - s.target_offset
+            else:
+                spot, other = at[s.target] + 0.999 * s.target_share, s.target
+                move = s.target_offset - s.source_offset
+            ends.append((spot, other, move))
         if len(ends) > 1:
-            ends.sort()
-            ends = ends[(len(ends) - 1) // 2 : len(ends) // 2 + 1]
-        middles.append([(spot, other, move) for spot, other, move, bar in ends if not bar])
+            marked = sorted((*e, id(s) in barred) for e, s in zip(ends, segments, strict=True))
+            marked = marked[(len(ends) - 1) // 2 : len(ends) // 2 + 1]
+            ends = [(spot, other, move) for spot, other, move, bar in marked if not bar]
+        middles.append(ends)
     return middles
 
 
@@ -186,16 +193,15 @@ def _align_drafts(layered: Layered, drafts: list[list[float]]) -> None:
 # --- sliding ----------------------------------------------------------------------------
 
 
-def _slide(layered: Layered, gap: float) -> None:
+def _slide(layered: Layered, gap: float, rounds: int) -> None:
     """Slide straight runs, the straight pieces of long links, and single items, to the weighted
     median of where links pull."""
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         moved = 0.0
         for with_boxes in (True, False):
             bent = _with_bends(layered)
-            for group in _straight_runs(layered, with_boxes) if bent else ():
-                if not bent.isdisjoint(group):
-                    moved += _slide_group(layered, group, gap)
+            for group in _straight_runs(layered, bent, with_boxes):
+                moved += _slide_group(layered, group, gap)
         for number in sorted(_with_bends(layered)):
             moved += _slide_group(layered, [number], gap)
         if moved < 0.5:
@@ -204,38 +210,48 @@ def _slide(layered: Layered, gap: float) -> None:
 
 def _with_bends(layered: Layered) -> set[int]:
     """The items at the ends of links that do not run straight down: only these may slide."""
+    at = [item.x for item in layered.items]
     bent: set[int] = set()
     for segment in layered.segments:
-        if abs(_bend(layered, segment)) >= _STRAIGHT:
-            bent.update((segment.source, segment.target))
+        source, target = segment.source, segment.target
+        start = at[source] + segment.source_offset
+        if abs(at[target] + segment.target_offset - start) >= _STRAIGHT:
+            bent.add(source)
+            bent.add(target)
     return bent
 
 
-def _straight_runs(layered: Layered, with_boxes: bool) -> list[list[int]]:
-    """Items that links without a bend hold together; or only the dummies among them."""
-    items = layered.items
-    parent = list(range(len(layered.items)))
-
-    def find(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = parent[parent[number]]
-            number = parent[number]
-        return number
-
-    for segment in layered.segments:
-        inner = items[segment.source].dummy and items[segment.target].dummy
-        if (with_boxes or inner) and abs(_bend(layered, segment)) < _STRAIGHT:
-            parent[find(segment.target)] = find(segment.source)
-    groups: dict[int, list[int]] = {}
-    for number in range(len(layered.items)):
-        groups.setdefault(find(number), []).append(number)
-    return [group for group in groups.values() if len(group) > 1]
-
-
-def _bend(layered: Layered, segment: Segment) -> float:
-    """How far right of its start a segment ends."""
-    start = layered.items[segment.source].x + segment.source_offset
-    return layered.items[segment.target].x + segment.target_offset - start
+def _straight_runs(layered: Layered, bent: set[int], with_boxes: bool) -> list[list[int]]:
+    """Items that links without a bend hold together, or only the dummies among them; of all
+    such runs those that have one of ``bent`` in them."""
+    items, above, below = layered.items, layered.above, layered.below
+    seen: set[int] = set()
+    runs: list[list[int]] = []
+    for start in bent:
+        if start in seen or not (with_boxes or items[start].dummy):
+            continue
+        seen.add(start)
+        run = [start]
+        for number in run:  # grows while we walk it
+            x = items[number].x
+            for segment in above[number]:
+                other = segment.source
+                if other not in seen and (with_boxes or items[other].dummy):
+                    there = items[other].x + segment.source_offset
+                    if abs(x + segment.target_offset - there) < _STRAIGHT:
+                        seen.add(other)
+                        run.append(other)
+            for segment in below[number]:
+                other = segment.target
+                if other not in seen and (with_boxes or items[other].dummy):
+                    there = items[other].x + segment.target_offset
+                    if abs(there - (x + segment.source_offset)) < _STRAIGHT:
+                        seen.add(other)
+                        run.append(other)
+        if len(run) > 1:
+            run.sort()
+            runs.append(run)
+    return sorted(runs)
 
 
 def _slide_group(layered: Layered, group: list[int], gap: float) -> float:
@@ -243,30 +259,29 @@ def _slide_group(layered: Layered, group: list[int], gap: float) -> float:
     members, items = set(group), layered.items
     pulls: list[tuple[float, int]] = []
     for number in group:
+        item = items[number]
+        x, dummy = item.x, item.dummy
         for segment in layered.above[number]:
             if segment.source not in members:
-                pulls.append((-_bend(layered, segment), _weight(layered, segment)))
+                far = items[segment.source]
+                bend = x + segment.target_offset - (far.x + segment.source_offset)
+                pulls.append((-bend, _WEIGHTS[dummy + far.dummy]))
         for segment in layered.below[number]:
             if segment.target not in members:
-                pulls.append((_bend(layered, segment), _weight(layered, segment)))
+                far = items[segment.target]
+                bend = far.x + segment.target_offset - (x + segment.source_offset)
+                pulls.append((bend, _WEIGHTS[dummy + far.dummy]))
     if not pulls:
         return 0.0
     wanted = _nearest_weighted_median(pulls)
     if abs(wanted) < _STRAIGHT:
         return 0.0
-    left, right = _room(layered, group, members, gap)
-    move = max(-left, min(wanted, right))
+    move = _allowed(layered, group, members, gap, wanted)
     if abs(move) < _STRAIGHT:
         return 0.0
     for number in group:
         items[number].x += move
     return abs(move)
-
-
-def _weight(layered: Layered, segment: Segment) -> int:
-    """Long links should be straight more than short ones."""
-    dummies = layered.items[segment.source].dummy + layered.items[segment.target].dummy
-    return (1, 2, 8)[dummies]
 
 
 def _nearest_weighted_median(pulls: list[tuple[float, int]]) -> float:
@@ -283,17 +298,23 @@ def _nearest_weighted_median(pulls: list[tuple[float, int]]) -> float:
     return 0.0
 
 
-def _room(layered: Layered, group: list[int], members: set[int], gap: float) -> tuple[float, float]:
-    """How far a group may slide left and right without coming too near to a neighbour."""
-    items = layered.items
-    left = right = float("inf")
+def _allowed(
+    layered: Layered, group: list[int], members: set[int], gap: float, wanted: float
+) -> float:
+    """How much of a wanted slide keeps the group at its distance from its neighbours."""
+    items, layers = layered.items, layered.layers
+    gaps = (gap, (gap + _DUMMY_GAP) / 2, _DUMMY_GAP)
+    room, side = abs(wanted), -1 if wanted < 0 else 1
     for number in group:
         item = items[number]
-        layer = layered.layers[item.layer]
-        if item.position > 0 and (other := layer[item.position - 1]) not in members:
-            free = item.x - items[other].x - items[other].width
-            left = min(left, free - least_gap(layered, other, number, gap))
-        if item.position + 1 < len(layer) and (other := layer[item.position + 1]) not in members:
-            free = items[other].x - item.x - item.width
-            right = min(right, free - least_gap(layered, number, other, gap))
-    return max(left, 0.0), max(right, 0.0)
+        layer, position = layers[item.layer], item.position + side
+        if not 0 <= position < len(layer) or (other := layer[position]) in members:
+            continue
+        near = items[other]
+        left, right = (near, item) if side < 0 else (item, near)
+        free = right.x - left.x - left.width - gaps[item.dummy + near.dummy]
+        if free < room:
+            if free <= 0.0:
+                return 0.0
+            room = free
+    return side * room

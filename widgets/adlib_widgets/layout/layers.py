@@ -124,13 +124,16 @@ def split_links(
             layer = layer_of[source] + len(trunk) + 1
             items.append(Item(_DUMMY_WIDTH, 0.0, layer, dummy=True))
             start = _DUMMY_WIDTH / 2 if trunk else offset
+            share = 0.5 if trunk else _share(offset, boxes[source])
             trunk.append(len(segments))
-            segments.append(Segment(here, start, len(items) - 1, _DUMMY_WIDTH / 2))
-        here, start = (
-            (segments[trunk[below - 1]].target, _DUMMY_WIDTH / 2) if below else (source, offset)
-        )
+            segments.append(Segment(here, start, len(items) - 1, _DUMMY_WIDTH / 2, share))
+        here, start, share = source, offset, _share(offset, boxes[source])
+        if below:
+            here, start, share = segments[trunk[below - 1]].target, _DUMMY_WIDTH / 2, 0.5
         chains.append([*trunk[:below], len(segments)])
-        segments.append(Segment(here, start, target, boxes[target].in_ports[link.target_port]))
+        end = boxes[target].in_ports[link.target_port]
+        end_share = _share(end, boxes[target])
+        segments.append(Segment(here, start, target, end, share, end_share))
     layers: list[list[int]] = [[] for _ in range(max(layer_of, default=-1) + 1)]
     for number, item in enumerate(items):
         layers[item.layer].append(number)
@@ -142,3 +145,7 @@ def split_links(
         layered.below[segment.source].append(segment)
     layered.number_positions()
     return layered
+
+
+def _share(offset: float, box: Box) -> float:
+    return offset / box.width if box.width else 0.5

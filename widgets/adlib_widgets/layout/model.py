@@ -61,17 +61,20 @@ class Item:
     x: float = 0.0  # of its left edge
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there are very many, and frozen ones are slow to make
 class Segment:
     """A piece of a link, between items of neighbouring layers.
 
-    ``source_offset`` and ``target_offset`` are measured from the items' left edges.
+    ``source_offset`` and ``target_offset`` are measured from the items' left edges, in units of
+    length; the shares are the same in units of the items' widths.
     """
 
     source: int
     source_offset: float
     target: int
     target_offset: float
+    source_share: float = 0.5
+    target_share: float = 0.5
 
 
 @dataclass(slots=True)

@@ -67,7 +67,12 @@ def _bands(layered: Layered, vertical_gap: float) -> tuple[list[float], list[flo
 def _simplified(points: Sequence[Point]) -> tuple[Point, ...]:
     """Rounded, without repeated points, and without points in the middle of a straight run."""
     kept: list[Point] = []
+    last = None  # the x of the point before, as it came
     for x, y in points:
+        if x == last and len(kept) >= 2 and kept[-2][0] == kept[-1][0]:  # on in a straight run
+            kept[-1] = (kept[-1][0], round(y, 2))
+            continue
+        last = x
         point = (round(x, 2), round(y, 2))
         if kept and point == kept[-1]:
             continue
