@@ -3,16 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+# Where tests marked `browser` are; the others need not be collected to find them.
+BROWSER_TESTS := tests/browser tests/widgets tests/test_packaging.py
 
-# Notebooks run on the kernel of this environment, without the user's own IPython profile.
-NOTEBOOK_ENV := env -u JUPYTER_PATH JUPYTER_PREFER_ENV_PATH=1 IPYTHONDIR=$(abspath build/ipython)
+# Notebooks run on the kernel of this environment, without the user's own IPython profile and
+# without progress bars, which a slow machine would leave in their outputs.
+NOTEBOOK_ENV := env -u JUPYTER_PATH JUPYTER_PREFER_ENV_PATH=1 IPYTHONDIR=$(abspath build/ipython) TQDM_DISABLE=1
 
 # One BLAS thread: the same digits everywhere, and no fight between test workers.
-cookbook notebooks unit smoke: export OPENBLAS_NUM_THREADS := 1
-cookbook notebooks unit smoke: export OMP_NUM_THREADS := 1
-cookbook notebooks unit smoke: export MKL_NUM_THREADS := 1
+cookbook notebooks unit browser smoke: export OPENBLAS_NUM_THREADS := 1
+cookbook notebooks unit browser smoke: export OMP_NUM_THREADS := 1
+cookbook notebooks unit browser smoke: export MKL_NUM_THREADS := 1
 
-.PHONY: help lab cookbook test setup lint types notebooks unit smoke bench format clean
+.PHONY: help lab cookbook test setup lint types notebooks unit browser smoke bench format clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -31,7 +34,7 @@ cookbook:  ## run every notebook headless and write build/cookbook/*.html
 	@mkdir -p build
 	$(NOTEBOOK_ENV) $(BIN)/python tools/cookbook.py
 
-test: lint types notebooks unit  ## everything: lint, types, notebooks against their outputs, tests and doctests
+test: lint types notebooks unit browser  ## everything: lint, types, notebooks against their outputs, tests, doctests, browser
 
 setup:
 	$(bootstrap) setup --venv $(VENV) --extras notebook,test
@@ -51,7 +54,13 @@ notebooks: setup  ## compare each notebook's committed outputs with a fresh run
 # Doctests import each module by its own name: a second copy would define primitives twice.
 unit: setup  ## doctests and unit tests
 	$(BIN)/python -m pytest -n $(WORKERS) --import-mode=append --doctest-modules adlib kernel_ext widgets
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not browser" -rs tests
+
+# A process of their own: Playwright keeps the event loop that other tests start themselves.
+browser: setup  ## JupyterLab, Notebook 7 and saved pages in Chromium; screenshots in build/screenshots/
+	@if $(BIN)/python tools/chromium.py --install; then \
+	  $(NOTEBOOK_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m browser $(BROWSER_TESTS); \
+	else echo "adlib: the browser tests were left out" >&2; fi
 
 smoke: setup  ## the tests to run while editing, under 10 seconds
 	$(BIN)/python -m pytest tests/test_smoke.py tests/test_structure.py

@@ -11,12 +11,20 @@ widget asks for is refused and fails the test, as do errors on the console.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 FOLDER = Path(__file__).resolve().parent / "browser" / "page"
 ORIGIN = "http://widget.test"
@@ -29,7 +37,8 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-LIMIT = 10_000  # milliseconds that a locator waits before it fails
+LIMIT = 20_000  # milliseconds that a locator waits before it fails: the machine may be busy
+expect.set_options(timeout=LIMIT)
 
 # The variables that JupyterLab's two themes set and our widgets read.
 THEMES = {
@@ -78,20 +87,22 @@ def running_browser(path: str) -> Iterator[Browser]:
 class Complaints:
     """What a page said was wrong: uncaught errors, console errors, requests that left it."""
 
-    def __init__(self, page: Page, allowed: tuple[str, ...]) -> None:
+    def __init__(self, page: Page, allowed: tuple[str, ...], noise: Sequence[str] = ()) -> None:
+        """``allowed`` starts the addresses that may be asked; ``noise`` is found in errors to
+        overlook, since they are the host's own.
+        """
         self.errors: list[str] = []
-        self.warnings: list[str] = []
         self.requests: list[str] = []
         self._allowed = (*allowed, "data:", "blob:", "about:")
+        self._noise = noise
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         page.on("console", self._read)
         page.on("request", lambda request: self._note(request.url))
         page.on("websocket", lambda socket: self._note(socket.url))
 
     def _read(self, message: ConsoleMessage) -> None:
-        kept = {"error": self.errors, "warning": self.warnings}.get(message.type)
-        if kept is not None:
-            kept.append(message.text)
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location['url']})")
 
     def _note(self, url: str) -> None:
         if not url.startswith(self._allowed):
@@ -99,7 +110,8 @@ class Complaints:
 
     def check(self) -> None:
         """Fail with everything that was said."""
-        said = [f"error: {error}" for error in self.errors]
+        ours = [e for e in self.errors if not any(known in e for known in self._noise)]
+        said = [f"error: {error}" for error in ours]
         said += [f"request: {url}" for url in self.requests]
         assert not said, "the page is not clean:\n" + "\n".join(said)
 
@@ -194,7 +206,8 @@ class PythonSide:
         bound = f"toPython{id(self)}"
         host.page.expose_function(bound, self._told)
         state = {name: getattr(explorer, name) for name in names}
-        self.shown = host.show(explorer._esm, state, explorer._css, bound=bound)
+        css = getattr(explorer, "_css", "")
+        self.shown = host.show(str(explorer._esm), state, str(css), bound=bound)
         explorer.observe(self._changed, names)
 
     def _changed(self, change: Any) -> None:
@@ -307,3 +320,17 @@ class ModulePage:
             return
         kind = "text/javascript" if url.endswith(".js") else "text/html"
         route.fulfill(body=text, content_type=f"{kind}; charset=utf-8")
+
+
+def broken_images(images: Locator) -> list[str]:
+    """The alternative texts of those images that do not decode."""
+    return images.evaluate_all(
+        """async images => {
+          const broken = [];
+          for (const image of images) {
+            try { await image.decode(); } catch { broken.push(image.alt || image.src); continue; }
+            if (!image.naturalWidth || !image.naturalHeight) broken.push(image.alt || image.src);
+          }
+          return broken;
+        }"""
+    )

@@ -1,8 +1,11 @@
 """What every test relies on: one BLAS thread, reproducible examples, and markers that mean it."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,11 @@ from tools import chromium
 # NumPy's libraries read these once, when it is first imported; nothing above imports it.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
+
+# Compiled code goes to a directory of this run, which its workers and subprocesses share.
+if "ADLIB_CACHE_DIR" not in os.environ:
+    os.environ["ADLIB_CACHE_DIR"] = tempfile.mkdtemp(prefix="adlib-test-cache-")
+    atexit.register(shutil.rmtree, os.environ["ADLIB_CACHE_DIR"], ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parent.parent
 

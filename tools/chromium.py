@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,8 +27,8 @@ NAMES = (
     "chrome-headless-shell",
 )
 APT_PACKAGES = ("chromium", "fonts-dejavu-core")
-APT_OPTIONS = ("-y", "-qq", "--no-install-recommends", "-o", "Acquire::http::Timeout=20")
-INSTALL_LIMIT = 240.0  # seconds for each way of installing
+APT_OPTIONS = ("-y", "-qq", "--no-install-recommends", "-o", "Acquire::Retries=0")
+INSTALL_LIMIT = 180.0  # seconds for each way of installing
 # What Playwright unpacks: a folder per revision, with a name per platform and build inside.
 PLAYWRIGHT_PATTERNS = (
     "chromium_headless_shell-*/*/headless_shell",
@@ -109,11 +110,16 @@ def apt_prefix() -> list[str] | None:
 
 
 def attempt(command: list[str]) -> str:
-    """Run one step of an installation; the last line of what it said where it failed."""
+    """Run one step of an installation; the line that says why where it failed."""
     env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     try:
         done = subprocess.run(
-            command, env=env, capture_output=True, text=True, timeout=INSTALL_LIMIT
+            command,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # in the order in which it was said
+            text=True,
+            timeout=INSTALL_LIMIT,
         )
     except subprocess.TimeoutExpired:
         return f"{' '.join(command[:3])} took more than {INSTALL_LIMIT:.0f} seconds"
@@ -121,8 +127,10 @@ def attempt(command: list[str]) -> str:
         return str(error)
     if done.returncode == 0:
         return ""
-    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return lines[-1] if lines else f"{' '.join(command[:3])} failed without a word"
+    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    # the first complaint is the cause, what follows are stacks and consequences
+    causes = [line for line in lines if re.match(r"(Error|E|ERROR|Err|Failed)\b", line)]
+    return (causes or lines[-1:] or [f"{' '.join(command[:3])} failed without a word"])[0]
 
 
 def install() -> str:

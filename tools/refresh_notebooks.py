@@ -7,6 +7,7 @@ commit it: a number that moved is a finding, not noise.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -25,11 +26,17 @@ METADATA = {
 }
 
 
+# The page of a widget whose state is not stored; beside it stands what needs no widget.
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Drop what differs between machines and runs: versions, widget state, execution times."""
+    """Drop what differs between machines and runs: versions, widgets, execution times."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop(WIDGET, None)
     return notebook
 
 
@@ -49,7 +56,8 @@ def refresh(path: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path)
-    paths = parser.parse_args(argv).notebooks or sorted((ROOT / "notebooks").glob("*.ipynb"))
+    paths = parser.parse_args(argv).notebooks or sorted((ROOT / "notebooks").rglob("[!.]*.ipynb"))
+    os.environ["TQDM_DISABLE"] = "1"  # a progress bar is no output to keep
     for path in paths:
         try:
             refresh(path)

@@ -103,7 +103,8 @@ class Counter(anywidget.AnyWidget):
         return min(proposal["value"], 3)
 
     def _answer(self, _widget, content, _buffers):
-        self.send({"text": f"heard {content['heard']}, count {self.count}"})
+        if content["heard"] == "hello":
+            self.send({"text": f" and hello from {self.count}"})
 
 
 def test_a_widget_in_python_and_its_page_hold_the_same(module_page):
@@ -113,7 +114,8 @@ def test_a_widget_in_python_and_its_page_hold_the_same(module_page):
     assert counter.count == 2
     counter.count = 1
     assert view.el.inner_text() == "count 1"
-    for _ in range(3):
-        view.el.get_by_role("button").click()
-    view.el.get_by_role("button", name="count 3").wait_for()  # it went to 4 and came back
+    view.evaluate("(model.set('count', 9), model.save_changes())")
+    view.el.get_by_role("button", name="count 3").wait_for()  # Python's answer to 9
     assert counter.count == 3
+    view.evaluate("model.send({ heard: 'hello' })")
+    view.el.get_by_text("and hello from 3").wait_for()
