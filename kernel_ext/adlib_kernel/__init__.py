@@ -11,22 +11,26 @@ import os
 from typing import Any
 
 from adlib.base.source import register_internal
+from adlib_kernel.actions.course import exercise_set
 from adlib_kernel.actions.exercises import Exercise, Verdict, check, exercise, hint
 
-__all__ = ["Exercise", "Verdict", "check", "exercise", "hint"]
+__all__ = ["Exercise", "Verdict", "check", "exercise", "exercise_set", "hint"]
 
 # So that an equation's line is the user's, not one of this package's.
 register_internal(os.path.dirname(os.path.abspath(__file__)))
 
-_matchers: dict[int, Any] = {}  # of each shell, by id: what unloading takes away again
+# of each shell, by id: what unloading takes away again
+_matchers: dict[int, Any] = {}
+_bars: dict[int, Any] = {}
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register the magics, the completion of what follows them, and short tracebacks."""
+    """Register the magics, the completion of what follows them, bars and short tracebacks."""
     import IPython
 
     from adlib_kernel import tracebacks
     from adlib_kernel.catalogue import CATALOGUE
+    from adlib_kernel.cell_bars import CellBars
     from adlib_kernel.completion import option_matcher
     from adlib_kernel.magics import AutodiffMagics, words_for
 
@@ -43,6 +47,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.Completer.custom_matchers.append(matcher)
     tracebacks.install(shell)
     _matchers[id(shell)] = matcher
+    _bars[id(shell)] = CellBars(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
@@ -54,6 +59,7 @@ def unload_ipython_extension(shell: Any) -> None:
     if matcher is None:
         return
     tracebacks.remove(shell)
+    _bars.pop(id(shell)).remove()
     shell.Completer.custom_matchers.remove(matcher)
     for entry in CATALOGUE:
         for form in entry.forms:

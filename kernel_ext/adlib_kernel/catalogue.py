@@ -36,7 +36,11 @@ CATALOGUE = (
         "grad",
         {"%grad": "grad", "%%grad": "grad_cell"},
         "value and gradient, with respect to a call's floats or to named variables",
-        ("%grad f(x, y)", "%%grad --check --hessian x y\nr = x * y\nr.sum()"),
+        (
+            "%grad f(x, y)",
+            "%grad --flow f(x, y)",
+            "%%grad --check --hessian x y\nr = x * y\nr.sum()",
+        ),
     ),
     Entry(
         "jvp",
@@ -72,13 +76,18 @@ CATALOGUE = (
         "derive",
         {"%derive": "derive", "%%derive": "derive_cell"},
         "every program between a function and its derivative, side by side",
-        ("%derive f(x)", "%derive --kind vmap f(xs)", "%%derive --kind jvp x y\nf(x, y)"),
+        (
+            "%derive f(x)",
+            "%derive --kind vmap f(xs)",
+            "%derive --jit f(x)",
+            "%%derive --kind jvp x y\nf(x, y)",
+        ),
     ),
     Entry(
         "flow",
         {"%flow": "flow", "%%flow": "flow_cell"},
         "the numbers of the forward and of the reverse sweep, equation by equation",
-        ("%flow f(x, y)", "%%flow x y\njnp.sin(x) * y"),
+        ("%flow f(x, y)", "%flow --widget f(x, y)", "%%flow x y\njnp.sin(x) * y"),
     ),
     Entry(
         "jacobian",

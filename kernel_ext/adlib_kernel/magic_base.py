@@ -16,6 +16,7 @@ from adlib_kernel import options
 from adlib_kernel.actions.expressions import Call, read_call
 from adlib_kernel.actions.mistakes import MagicMistake
 from adlib_kernel.actions.problems import Problem, problem_of_cell
+from adlib_kernel.actions.progress import bars
 
 CALL = argument("rest", nargs="...", metavar="f(x, y)", help="the call")
 NAMES = argument("names", nargs="*", metavar="x y", help="the variables")
@@ -27,7 +28,7 @@ def magic(form: str, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
     marked = (cell_magic if cell else line_magic)(form.lstrip("%"))
 
     def decorate(action: Callable[..., Any]) -> Any:
-        made = _explains_itself(action)
+        made = _explains_itself(action, form)
         last = (argument("-h", "--help", action="store_true", help="print this text only"),)
         output = argument("-o", "--output", metavar="NAME", help="also store the result as NAME")
         # the decorator nearest to the function is applied, and listed, first
@@ -38,8 +39,9 @@ def magic(form: str, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
-def _explains_itself(action: Callable[..., Any]) -> Callable[..., Any]:
-    """Handle ``-h`` and ``-o``, and turn mistakes in the line into errors without a traceback."""
+def _explains_itself(action: Callable[..., Any], form: str) -> Callable[..., Any]:
+    """Handle ``-h`` and ``-o``, turn mistakes in the line into errors without a traceback, and
+    show bars while it takes long."""
 
     @functools.wraps(action)
     def magic(self: Magics, line: str, *cell: str, local_ns: dict[str, Any] | None = None) -> Any:
@@ -50,7 +52,8 @@ def _explains_itself(action: Callable[..., Any]) -> Callable[..., Any]:
             return None
         name = options.stored_name(parsed.output)
         try:
-            result = action(self, parsed, rest, *cell, local_ns=local_ns)
+            with bars(form):
+                result = action(self, parsed, rest, *cell, local_ns=local_ns)
         except MagicMistake as mistake:
             raise UsageError(str(mistake)) from None
         if name is not None:

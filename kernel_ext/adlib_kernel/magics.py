@@ -23,18 +23,21 @@ from adlib_kernel.actions.mistakes import MagicMistake
 from adlib_kernel.actions.problems import problem_of_call
 from adlib_kernel.actions.products import pull_back, push_forward
 from adlib_kernel.actions.timing import time_call
+from adlib_kernel.actions.views import shown
 from adlib_kernel.magic_base import CALL, NAMES, magic
-from adlib_kernel.view_magics import ViewMagics
+from adlib_kernel.view_magics import WIDGET, ViewMagics
 
 _GRAD = (
     argument("--check", action="store_true", help="compare with central finite differences"),
     argument("--hessian", action="store_true", help="show the second derivatives too"),
     argument("--graph", action="store_true", help="draw the jaxpr of value and gradient"),
+    argument("--flow", action="store_true", help="show every number of both sweeps"),
 )
 _JAXPR = (
     argument("--graph", action="store_true", help="show the graph only"),
     argument("--text", action="store_true", help="show the text only"),
     argument("--depth", type=int, help="levels of nested jaxprs to draw open; all if not given"),
+    WIDGET,
 )
 _TIMES = (
     argument("-n", "--number", type=int, help="calls per repeat; chosen if not given"),
@@ -46,6 +49,7 @@ _CHECKS = (
     argument("--modes", default="fwd,rev", help="fwd, rev or fwd,rev; both if not given"),
 )
 _HINT = argument("--hint", action="store_true", help="show the next hint instead")
+_LIST = argument("--list", action="store_true", help="show the exercises and which are solved")
 
 
 @magics_class
@@ -59,7 +63,7 @@ class AutodiffMagics(ViewMagics):
         """Show the value of a call and its gradient with respect to all arguments of floats."""
         __tracebackhide__ = True
         problem = problem_of_call(self._call(rest, "%grad", local_ns), "%grad")
-        return gradient(problem, check=parsed.check, hessian=parsed.hessian, graph=parsed.graph)
+        return gradient(problem, **_parts_of_gradient(parsed))
 
     @magic("%%grad", *_GRAD, NAMES)
     def grad_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
@@ -74,7 +78,7 @@ class AutodiffMagics(ViewMagics):
         """
         __tracebackhide__ = True
         problem = self._problem(cell, parsed.names, "%%grad", local_ns)
-        return gradient(problem, check=parsed.check, hessian=parsed.hessian, graph=parsed.graph)
+        return gradient(problem, **_parts_of_gradient(parsed))
 
     @magic("%jvp", argument("rest", nargs="...", metavar="f(x) @ v", help="Jacobian times vector"))
     def jvp(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
@@ -149,7 +153,7 @@ class AutodiffMagics(ViewMagics):
         __tracebackhide__ = True
         parts = _parts(parsed, "%jaxpr")
         call = self._call(rest, "%jaxpr", local_ns)
-        return jaxpr_of_call(call, depth=parsed.depth, parts=parts)
+        return shown(jaxpr_of_call(call, depth=parsed.depth, parts=parts), parsed.widget)
 
     @magic("%%jaxpr", *_JAXPR, NAMES)
     def jaxpr_cell(self, parsed: Any, rest: str, cell: str, local_ns: Any = None) -> Any:
@@ -157,7 +161,7 @@ class AutodiffMagics(ViewMagics):
         __tracebackhide__ = True
         parts = _parts(parsed, "%%jaxpr")
         problem = self._problem(cell, parsed.names, "%%jaxpr", local_ns)
-        return jaxpr_of_problem(problem, depth=parsed.depth, parts=parts)
+        return shown(jaxpr_of_problem(problem, depth=parsed.depth, parts=parts), parsed.widget)
 
     @magic("%adtime", *_TIMES, CALL)
     def adtime(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
@@ -196,12 +200,14 @@ class AutodiffMagics(ViewMagics):
         problem = self._problem(cell, parsed.names, "%%checkgrads", local_ns)
         return check_derivatives(problem, order=parsed.order, modes=parsed.modes.split(","))
 
-    @magic("%check", _HINT, argument("rest", nargs="...", metavar="NAME answer",
+    @magic("%check", _HINT, _LIST, argument("rest", nargs="...", metavar="NAME answer",
                                       help="the exercise and an expression"))  # fmt: skip
     def check(self, parsed: Any, rest: str, local_ns: Any = None) -> Any:
         """Check an answer to an exercise: a function or a value, whatever is asked for."""
         __tracebackhide__ = True
         name, _, answer = rest.strip().partition(" ")
+        if parsed.list:
+            return exercises.exercise_list([name] if name else None)
         if not name or not (answer.strip() or parsed.hint):
             missing = "the answer is missing" if name else "nothing was given"
             raise MagicMistake(
@@ -230,7 +236,9 @@ class AutodiffMagics(ViewMagics):
         if parsed.hint:
             return exercises.hint(parsed.name)
         code, place = self._cell(cell, "%%check")
-        return exercises.check(parsed.name, attempt_of_cell(code, self.shell.user_ns, **place))
+        names = self.shell.user_ns
+        attempt = attempt_of_cell(code, names, name=parsed.name, **place)
+        return exercises.check(parsed.name, attempt)
 
     # --- surroundings ---------------------------------------------------------------------
 
@@ -253,7 +261,13 @@ AutodiffMagics.magics = {
 }
 
 
+def _parts_of_gradient(parsed: Any) -> dict[str, bool]:
+    return {name: getattr(parsed, name) for name in ("check", "hessian", "graph", "flow")}
+
+
 def _parts(parsed: Any, magic: str) -> tuple[str, ...]:
+    if parsed.depth is not None and parsed.depth < 0:
+        raise MagicMistake(f"{magic}: --depth has to be at least 0; it is {parsed.depth}.")
     if parsed.graph and parsed.text:
         raise MagicMistake(
             f"{magic}: --graph and --text exclude each other; leave both out to see both."

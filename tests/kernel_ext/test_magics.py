@@ -57,6 +57,17 @@ def test_grad_checks_against_differences(shell):
     assert repr(result).count("agrees with finite differences") == 2
 
 
+def test_grad_shows_graph_and_flow(shell):
+    result = shell.run("%%grad --graph --flow x y\nz = jnp.sin(x)\n(z * y).sum()")
+    assert result.graph is not None and len(result.flow.record.steps) == 4
+    assert "forward sweep" in repr(result) and "{ lambda" in repr(result)
+    html = result._repr_mimebundle_()["text/html"]
+    assert result.graph.html in html and result.flow.html in html
+    line = shell.run("%grad --flow f(x, 2.0)")
+    assert line.graph is None
+    assert "reverse sweep" in repr(line)
+
+
 def test_grad_of_comprehensions_and_inner_functions(shell):
     cell = "%%grad x\nw = [2.0, 3.0]\ndef g(t):\n    return t * w[0]\nsum([g(x) * v for v in w])"
     assert float(shell.run(cell)["x"]) == 10.0
@@ -383,3 +394,71 @@ def test_help_prints_the_options_and_does_nothing(shell, line):
 def test_question_mark_shows_the_options(shell):
     shell.run("%jaxpr?")
     assert "--depth" in shell.shell.find_line_magic("jaxpr").__doc__
+
+
+# --- mistakes that every magic knows --------------------------------------------------------
+
+CALLS = [entry.name for entry in CATALOGUE if "%%" + entry.name in entry.forms]
+CALLS.remove("check")
+DERIVATIVES = ("grad", "jvp", "vjp", "checkgrads")
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("ff(x, y)", "there is no name ff. Did you mean f?"),
+        ("f(x, yyy)", "there is no name yyy."),
+        ("f(x, y", "this is not one expression: f(x, y ('(' was never closed)."),
+        ("-o 1a f(x, y)", "-o wants the name of a variable for the result; '1a' is not a name."),
+        ("-o", "-o"),
+        ("--hlep f(x, y)", "there is no option --hlep. Did you mean --help?"),
+    ],
+)
+def test_bad_lines(shell, name, line, message):
+    kind, shown = shell.error(f"%{name} {line}")
+    assert kind == "UsageError" and message in shown and "Traceback" not in shown
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("word\nx * 2", "word is of type str, and a number, an array or a pytree of them is"),
+        ("f\nx * 2", "f is of type function, and a number"),
+        ("xxx\nx * 2", "there is no variable xxx."),
+        ("x\nprint(x)", "the value of the cell's last line, and this one has none: print(x) gives"),
+        ("x\nq = x", "Add a last line: q"),
+        ("--hlep x\nx", "there is no option --hlep. Did you mean --help?"),
+        ("x x\nx * 2", "x is named twice; once is enough."),
+    ],
+)
+def test_bad_cells(shell, name, cell, message):
+    if name == "adtime" and " is of type " in message:
+        return  # whatever can be called can be timed
+    shell.run("word = 'text'")
+    kind, shown = shell.error(f"%%{name} {cell}")
+    assert kind == "UsageError" and message in shown and "Traceback" not in shown
+
+
+@pytest.mark.parametrize("name", [*DERIVATIVES, "flow", "admem", "jacobian"])
+def test_integers_have_no_derivatives(shell, name):
+    shell.run("n = 3")
+    kind, shown = shell.error(f"%%{name} n\nn * 2.0")
+    assert kind == "UsageError" and "n holds no floats" in shown
+    assert shown.strip().endswith("Set it in a cell above: n = 3.0")
+    kind, shown = shell.error(f"%{name} f(n, n)")
+    assert kind == "UsageError" and "Write 2.0 instead of 2." in shown
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in CATALOGUE])
+def test_every_form_explains_itself(shell, name):
+    for form in next(entry.forms for entry in CATALOGUE if entry.name == name):
+        shell.run(f"{form} -h\nx" if form.startswith("%%") else f"{form} -h")
+        assert form in shell.printed and "-o NAME" in shell.printed
+        shell.run(f"{form}?")
+
+
+def test_a_negative_depth(shell):
+    kind, shown = shell.error("%jaxpr --depth -1 f(x, y)")
+    assert kind == "UsageError" and "--depth has to be at least 0; it is -1." in shown

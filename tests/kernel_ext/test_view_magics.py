@@ -1,5 +1,9 @@
 """The magics that show views: line and cell forms, results, mistakes."""
 
+import _thread
+import sys
+import types
+
 import pytest
 
 from adlib_widgets import DerivationView, FlowView, JacobianView, MemoryView, NanView
@@ -92,3 +96,58 @@ def test_mistakes_are_explained_without_a_traceback(shell, name, cell, message):
 def test_mistakes_of_their_own(shell, cell, message):
     kind, shown = shell.error(cell)
     assert kind == "UsageError" and message in shown
+
+
+EXPLORERS = {
+    "flow": "FlowExplorer",
+    "jacobian": "JacobianExplorer",
+    "admem": "MemoryExplorer",
+    "whynan": "NanExplorer",
+    "derive": "DerivationExplorer",
+    "jaxpr": "JaxprExplorer",
+}
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_widget_gives_the_interactive_form(shell, name):
+    static = shell.run(f"%{name} f(x, y)")
+    line = shell.run(f"%{name} --widget -o seen f(x, y)")
+    assert type(line).__name__ == EXPLORERS[name] and shell.names["seen"] is line
+    assert repr(line) == repr(static)
+    cell = shell.run(f"%%{name} --widget x y\njnp.sum(jnp.sin(x) * y)")
+    assert type(cell).__name__ == EXPLORERS[name]
+
+
+def test_widget_without_the_package_is_a_mistake_in_one_line(shell, monkeypatch):
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    kind, shown = shell.error("%flow --widget f(x, y)")
+    assert (
+        kind == "UsageError" and "--widget: explore() needs the Python package anywidget" in shown
+    )
+    assert "Traceback" not in shown
+
+
+def test_an_interrupt_while_recording_stops_cleanly_and_the_kernel_goes_on(shell, monkeypatch):
+    shell.run("def long(x):\n    for _ in range(200):\n        x = jnp.sin(x)\n    return x")
+    closed = []
+
+    class Bar:
+        def __init__(self, items, desc, **_):
+            self.items, self.desc = items, desc
+
+        def __iter__(self):
+            for count, item in enumerate(self.items):
+                if count == 50:
+                    _thread.interrupt_main()  # what the notebook's button does
+                yield item
+
+        def close(self):
+            closed.append(self.desc)
+
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "tqdm", types.SimpleNamespace(tqdm=Bar))
+        kind, shown = shell.error("%flow -o seen long(x)")
+    assert kind == "KeyboardInterrupt" and "seen" not in shell.names
+    assert closed == ["%flow: equations, forward"]
+    assert float(shell.run("adlib.grad(jnp.sin)(0.0)")) == 1.0
+    assert len(shell.run("%flow long(x)").record.steps) == 200

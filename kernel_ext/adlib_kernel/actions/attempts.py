@@ -22,14 +22,20 @@ Point = tuple[Any, ...]
 
 
 def attempt_of_cell(
-    cell: str, namespace: dict[str, Any], *, filename: str = "<cell>", first_line: int = 1
+    cell: str,
+    namespace: dict[str, Any],
+    *,
+    name: str = "",
+    filename: str = "<cell>",
+    first_line: int = 1,
 ) -> Any:
-    """Run a cell among the user's names, and give what its last line is or defines.
+    """Run a cell among the user's names, and give its answer.
 
     Args:
-      cell: Python statements; the last one is an expression, a definition of a function, or
-        an assignment to one name.
+      cell: Python statements. The answer is what it defines as ``name``; otherwise its last
+        statement, which is an expression, a definition of a function, or an assignment.
       namespace: the user's names; what the cell defines goes in there.
+      name: the exercise's name.
       filename, first_line: where the cell stands, for tracebacks.
 
     Raises:
@@ -39,24 +45,31 @@ def attempt_of_cell(
     __tracebackhide__ = True
     tree = ast.parse("\n" * (first_line - 1) + cell, filename=filename)
     last = tree.body[-1] if tree.body else None
-    name = None
-    if isinstance(last, (ast.FunctionDef, ast.ClassDef)):
-        name = last.name
-    elif isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name):
-        name = last.targets[0].id
-    elif not isinstance(last, ast.Expr):
+    found = name if any(name in _defined(statement) for statement in tree.body) else ""
+    if not found and last is not None:
+        found = next(iter(_defined(last)), "")
+    if not found and not isinstance(last, ast.Expr):
         given = "is empty" if last is None else f"ends with: {ast.unparse(last).splitlines()[0]}"
         raise MagicMistake(
             "%%check wants a cell whose last line is the answer: an expression, a function's "
             f"definition or an assignment; this cell {given}."
         )
-    if isinstance(last, ast.Expr):
+    if not found:
         tree.body.pop()
     exec(compile(tree, filename, "exec"), namespace)
-    if name is not None:
-        return namespace[name]
+    if found:
+        return namespace[found]
     assert isinstance(last, ast.Expr)
     return eval(compile(ast.Expression(last.value), filename, "eval"), namespace)
+
+
+def _defined(statement: ast.stmt) -> list[str]:
+    """The names that a statement of a cell gives something to."""
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return [statement.name]
+    if isinstance(statement, ast.Assign):
+        return [target.id for target in statement.targets if isinstance(target, ast.Name)]
+    return []
 
 
 def named_arguments(function: Callable[..., Any], point: Point) -> dict[str, Any]:
@@ -65,21 +78,48 @@ def named_arguments(function: Callable[..., Any], point: Point) -> dict[str, Any
     return dict(zip(names, point, strict=True))
 
 
+class _NoAnswer(Exception):
+    """What an attempt gave that is no result of any kind."""
+
+
 def call_attempt(
-    attempt: Callable[..., Any], point: Point, names: dict[str, Any]
+    attempt: Callable[..., Any],
+    point: Point,
+    names: dict[str, Any],
+    through: Callable[[Any], Any] | None = None,
 ) -> tuple[Any, str]:
-    """The attempt's result at a point; or None, and a sentence on what it raises."""
+    """The attempt's result at a point; or None, and a sentence on what it raises.
+
+    Args:
+      attempt: a function of the point's arguments.
+      point, names: the arguments, as a tuple and by name.
+      through: what is done to the function before it is called.
+    """
+
+    def answered(*args: Any) -> Any:
+        result = attempt(*args)
+        if result is None:
+            raise _NoAnswer("the function gives None: is a return missing?")
+        if any(leaf is ... for leaf in adlib.tree_util.tree_leaves(result)):
+            raise _NoAnswer("the dots still stand where the answer belongs")
+        return result
+
     try:
-        result = attempt(*point)
+        return (answered if through is None else through(answered))(*point), ""
+    except _NoAnswer as missing:
+        return None, str(missing)
     except Exception as error:  # whatever a learner's code raises is an answer of its own kind
-        first = (str(error).splitlines() or [""])[0]
-        raised = f"{type(error).__name__}: {first.rstrip('.')}" if first else type(error).__name__
-        return None, f"it raises {raised}{_line_of(error)}{at_point(names)}"
-    if result is None:
-        return None, "the function gives None: is a return missing?"
-    if result is ...:
-        return None, "the dots still stand where the answer belongs"
-    return result, ""
+        return None, f"it raises {raised_text(error)}{at_point(names)}"
+
+
+def raised_text(error: Exception) -> str:
+    """An error in one line, with the last of the user's lines that it passed.
+
+    >>> raised_text(KeyError("w"))
+    "KeyError: 'w'"
+    """
+    first = (str(error).splitlines() or [""])[0].rstrip(".")
+    return f"{type(error).__name__}{': ' if first else ''}{first}{_line_of(error)}"
 
 
 def at_point(names: dict[str, Any]) -> str:
@@ -112,6 +152,7 @@ def check_values(
     arguments: Sequence[dict[str, Any]],
     terms: dict[str, Any],
     close: Closeness,
+    factors: dict[str, Any] | None = None,
 ) -> str:
     """What is wrong with an attempt's results, one per point; empty if nothing is.
 
@@ -120,21 +161,26 @@ def check_values(
       arguments: at each point the arguments by name.
       terms: parts of the answer by name; values, or functions of the arguments.
       close: when numbers count as equal.
+      factors: factors of the answer, as ``terms``.
     """
-    structures = [adlib.tree_util.tree_structure(wanted[0])] * len(got)
-    for given, structure in zip(got, structures, strict=True):
-        mine = adlib.tree_util.tree_structure(given)
-        if mine != structure and not adlib.tree_util.all_leaves([wanted[0]]):
-            return f"the answer is built as {mine}, and {structure} is wanted"
+    for given, right in zip(got, wanted, strict=True):
+        wrong = _other_structure(given, right)
+        if wrong:
+            return wrong
+    if len({str(adlib.tree_util.tree_structure(right)) for right in wanted}) > 1:
+        # such as a dict whose keys depend on the point: nothing to compare across points
+        singly = (
+            check_values([mine], [right], [names], terms, close, factors)
+            for mine, right, names in zip(got, wanted, arguments, strict=True)
+        )
+        return next(filter(None, singly), "")
     if adlib.tree_util.all_leaves([wanted[0]]):
         # a list of numbers is as good as an array
         got = [_as_leaf(given) for given in got]
         if any(given is None for given in got):
             return "an array or a number is wanted, and the answer is something else"
     paths = leaf_names("the answer", wanted[0])
-    leaves = [
-        [adlib.tree_util.tree_leaves(tree) for tree in trees] for trees in (list(got), list(wanted))
-    ]
+    leaves = [[adlib.tree_util.tree_leaves(tree) for tree in trees] for trees in (got, wanted)]
     for place, path in enumerate(paths):
         samples = []
         for mine, right, names in zip(*leaves, arguments, strict=True):
@@ -145,15 +191,81 @@ def check_values(
             for name, value in names.items():
                 flat.update(_numeric_leaves(name, value))
             values = tuple(names.values())
-            parts = {
-                name: np.asarray(term(*values) if callable(term) else term)
-                for name, term in terms.items()
-            }
-            samples.append(Sample(array, np.asarray(right[place]), flat, parts))
+            parts, times = (
+                {name: np.asarray(_at_values(part, values)) for name, part in named.items()}
+                for named in (terms, factors or {})
+            )
+            samples.append(Sample(array, _as_array_of(right[place]), flat, parts, times))
         wrong = diagnose(samples, close)
         if wrong:
             return wrong if len(paths) == 1 else f"in {path} {wrong}"
     return ""
+
+
+def _at_values(part: Any, values: tuple[Any, ...]) -> Any:
+    return part(*values) if callable(part) else part
+
+
+def _other_structure(given: Any, wanted: Any) -> str:
+    """How the outermost containers of two pytrees differ, in words; empty if they do not.
+
+    Where one array or number is wanted, anything may come: a list of numbers will do.
+    """
+    if adlib.tree_util.all_leaves([wanted]):
+        return ""
+    mine, right = (adlib.tree_util.tree_structure(tree) for tree in (given, wanted))
+    if mine == right:
+        return ""
+    if isinstance(given, dict) and isinstance(wanted, dict):
+        missing = [str(key) for key in wanted if key not in given]
+        extra = [str(key) for key in given if key not in wanted]
+        if missing:
+            return f"in the answer's dict the key {missing[0]!r} is missing"
+        if extra:
+            return f"the answer's dict has a key {extra[0]!r} that does not belong there"
+    if isinstance(wanted, tuple) and adlib.tree_util.all_leaves([given]):
+        return f"the answer is one value, and a tuple of {len(wanted)} is wanted"
+    both = (given, wanted)
+    if all(isinstance(tree, (tuple, list)) for tree in both) and len(given) != len(wanted):
+        return f"the answer has {len(given)} parts, and {len(wanted)} are wanted"
+    return f"the answer is built as {mine}, and {right} is wanted"
+
+
+def known_mistake(
+    got: Sequence[Any],
+    wanted: Sequence[Any],
+    arguments: Sequence[dict[str, Any]],
+    mistakes: dict[str, Any],
+    close: Closeness,
+) -> str:
+    """The sentence about the mistake that gives the same results; empty if none does.
+
+    Args:
+      got, wanted, arguments, close: as of ``check_values``.
+      mistakes: sentences, each with the values or the function of the arguments that it is about.
+    """
+    for sentence, mistake in mistakes.items():
+        made = [_at_values(mistake, tuple(names.values())) for names in arguments]
+        is_wrong = check_values(made, wanted, arguments, {}, close)
+        if is_wrong and not check_values(got, made, arguments, {}, close):
+            return sentence
+    return ""
+
+
+def check_property(name: str, holds: Callable[[Any], str], attempt: Any) -> str:
+    """What is wrong with an attempt as far as one property goes; empty if nothing is.
+
+    Args:
+      name: of the property, such as "works under jit".
+      holds: takes the attempt; returns a sentence, or nothing.
+      attempt: the learner's function or value.
+    """
+    try:
+        return holds(attempt)
+    except Exception as error:  # as in call_attempt
+        return f"the values are right, but the answer fails at: {name}. It raises " + raised_text(
+            error
+        )
 
 
 def _as_leaf(value: Any) -> np.ndarray | None:
@@ -165,6 +277,12 @@ def _as_leaf(value: Any) -> np.ndarray | None:
         return array.astype(complex if array.dtype.kind == "c" else float)
     # bfloat16 and its like, which NumPy calls void
     return array.astype(float) if array.dtype.kind == "V" and array.dtype.names is None else None
+
+
+def _as_array_of(reference: Any) -> np.ndarray:
+    """What is wanted, as numbers: yes and no are 1 and 0, as in attempts."""
+    array = _as_leaf(reference)
+    return np.asarray(reference) if array is None else array
 
 
 def _numeric_leaves(name: str, value: Any) -> dict[str, np.ndarray]:
@@ -202,8 +320,7 @@ def check_linear(
             for vectors in (mixed, first, second)
         )
     except Exception as error:  # as in call_attempt
-        first_line = (str(error).splitlines() or [""])[0]
-        return f"with other values of {named} it raises {type(error).__name__}: {first_line}"
+        return f"with other values of {named} it raises {raised_text(error)}"
     wide = Closeness(10 * close.rtol, 10 * close.atol)  # a sum of rounded numbers
     for got, a, b in zip(whole, *parts, strict=True):
         if got.shape != a.shape or not wide.same(got, 2.0 * a - 3.0 * b):

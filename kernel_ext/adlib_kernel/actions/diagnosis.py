@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,14 @@ class Sample:
       got, wanted: the arrays.
       arguments: the numbers and arrays that the function was called with, by name.
       terms: named parts of the right result, at these arguments.
+      factors: named factors of it.
     """
 
     got: np.ndarray
     wanted: np.ndarray
     arguments: dict[str, np.ndarray]
     terms: dict[str, np.ndarray]
+    factors: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,19 @@ def _argument_factor(samples: Sequence[Sample], close: Closeness) -> str:
     return ""
 
 
+def _named_factors(samples: Sequence[Sample], close: Closeness) -> str:
+    shape = samples[0].got.shape
+    for name, factor in samples[0].factors.items():
+        if factor.shape not in ((), shape):
+            continue
+        for sign, also in ((1.0, ""), (-1.0, ", and the sign is wrong")):
+            if all(close.same(sign * s.got * s.factors[name], s.wanted) for s in samples):
+                return f"the factor {name} is missing{also}"
+            if all(close.same(sign * s.got, s.wanted * s.factors[name]) for s in samples):
+                return f"the factor {name} is there once too often{also}"
+    return ""
+
+
 def _offset(samples: Sequence[Sample], close: Closeness) -> str:
     got, wanted = _all_entries(samples)
     if not _is_evidence(wanted):
@@ -208,6 +223,7 @@ _SUSPICIONS: tuple[Callable[[Sequence[Sample], Closeness], str], ...] = (
     _transposed,
     _conjugated,
     _terms,
+    _named_factors,
     _factor,
     _argument_factor,
     _argument_term,
@@ -252,5 +268,6 @@ def _shared_arguments(samples: Sequence[Sample]) -> list[str]:
     return [
         name
         for name in samples[0].arguments
-        if all(s.arguments[name].shape in ((), s.got.shape) for s in samples)
+        if all(name in s.arguments for s in samples)
+        and all(s.arguments[name].shape in ((), s.got.shape) for s in samples)
     ]

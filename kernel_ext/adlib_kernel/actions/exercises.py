@@ -13,15 +13,19 @@ from typing import Any
 
 import numpy as np
 
+import adlib
 from adlib_kernel.actions.attempts import (
     call_attempt,
     check_derivative,
     check_linear,
+    check_property,
     check_values,
+    known_mistake,
     named_arguments,
 )
 from adlib_kernel.actions.diagnosis import Closeness
 from adlib_kernel.actions.mistakes import MagicMistake
+from adlib_kernel.actions.tables import html_table, text_table
 from adlib_widgets.svg import escaped
 
 _DRAWS = 5
@@ -35,6 +39,7 @@ class Exercise:
       name: what ``check`` and ``hint`` call it.
       points: the arguments that an attempt is tried with; empty if the answer is a value.
       hints: from the gentlest to the plainest.
+      level: how hard it is, in a word; empty if not said.
     """
 
     name: str
@@ -45,6 +50,11 @@ class Exercise:
     linear_in: tuple[int, ...] = field(repr=False)
     terms: dict[str, Any] = field(repr=False)
     close: Closeness = field(repr=False)
+    level: str = ""
+    factors: dict[str, Any] = field(default_factory=dict, repr=False)
+    mistakes: dict[str, Any] = field(default_factory=dict, repr=False)
+    properties: dict[str, Callable[[Any], str]] = field(default_factory=dict, repr=False)
+    through: Callable[[Any], Any] | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         return f"Exercise({self.name!r})"
@@ -92,6 +102,7 @@ class Hint:
 
 _exercises: dict[str, Exercise] = {}
 _hints_given: dict[str, int] = {}
+_solved: set[str] = set()
 
 
 def exercise(
@@ -103,6 +114,11 @@ def exercise(
     derivative: bool | Callable[..., Any] = False,
     linear_in: int | Sequence[int] = (),
     terms: dict[str, Any] | None = None,
+    factors: dict[str, Any] | None = None,
+    mistakes: dict[str, Any] | None = None,
+    properties: dict[str, Callable[[Any], str]] | None = None,
+    through: Callable[[Any], Any] | None = None,
+    level: str = "",
     rtol: float = 1e-4,
     atol: float = 1e-6,
 ) -> Exercise:
@@ -121,6 +137,13 @@ def exercise(
       linear_in: positions of arguments in which, together, the function has to be linear.
       terms: parts of the answer by name (values, or functions of the same arguments), so
         that an attempt without one of them is told which.
+      factors: factors of the answer by name, in the same form.
+      mistakes: answers that are often given, each under the sentence that explains it: values, or
+        functions of the same arguments.
+      properties: what else has to hold, by name: functions of the attempt that return a sentence
+        on what is wrong, or nothing.
+      through: what is done to a function before it is called, such as ``vmap`` with a named axis.
+      level: how hard it is, in a word.
       rtol: how far numbers may be off, relative to the largest entry.
       atol: how far besides that.
 
@@ -159,9 +182,15 @@ def exercise(
         (linear_in,) if isinstance(linear_in, int) else tuple(linear_in),
         dict(terms or {}),
         Closeness(rtol, atol),
+        level,
+        dict(factors or {}),
+        dict(mistakes or {}),
+        dict(properties or {}),
+        through,
     )
     _exercises[name] = made
     _hints_given[name] = 0
+    _solved.discard(name)
     return made
 
 
@@ -173,6 +202,42 @@ def _drawn(draw: Callable[[np.random.Generator], Any]) -> tuple[Any, ...]:
 def exercise_names() -> list[str]:
     """The names of the exercises that are declared, in their order."""
     return list(_exercises)
+
+
+@dataclass(frozen=True)
+class ExerciseList:
+    """Exercises with their levels, and which of them are solved."""
+
+    rows: tuple[tuple[str, str, str], ...]
+
+    def __repr__(self) -> str:
+        done = sum(state == "solved" for _, _, state in self.rows)
+        table = text_table([list(row) for row in self.rows])
+        return f"{table}\n{done} of {len(self.rows)} solved"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        done = sum(state == "solved" for _, _, state in self.rows)
+        table = html_table(["exercise", "level", ""], [list(row) for row in self.rows])
+        return {
+            "text/plain": repr(self),
+            "text/html": f"{table}<p>{done} of {len(self.rows)} solved</p>",
+        }
+
+
+def exercise_list(names: Sequence[str] | None = None) -> ExerciseList:
+    """The exercises that are declared, in their order, or those of them that are named.
+
+    >>> e = exercise("area", 6.0, level="warm-up")
+    >>> exercise_list(["area"])
+    area  warm-up  open
+    0 of 1 solved
+    """
+    return ExerciseList(
+        tuple(
+            (name, _look_up(name).level, "solved" if name in _solved else "open")
+            for name in (exercise_names() if names is None else names)
+        )
+    )
 
 
 def check(name: str, attempt: Any) -> Verdict:
@@ -200,6 +265,7 @@ def check(name: str, attempt: Any) -> Verdict:
     else:
         wrong, checked = _value_verdict(asked, attempt)
     if not wrong:
+        _solved.add(name)
         return Verdict(name, True, checked)
     more = len(asked.hints) > _hints_given[name]
     hint_text = f" For a hint: %check --hint {name}" if more else ""
@@ -245,27 +311,37 @@ def _look_up(name: str) -> Exercise:
 
 
 def _value_verdict(asked: Exercise, attempt: Any) -> tuple[str, str]:
-    if attempt is ...:
+    if any(leaf is ... for leaf in adlib.tree_util.tree_leaves(attempt)):
         return "the dots still stand where the answer belongs", ""
+    if attempt is None:
+        return "there is no value: the last line has to be the answer", ""
     if callable(attempt):
         return "a value is wanted, and a function was given: call it", ""
-    wrong = check_values([attempt], [asked.reference], [{}], asked.terms, asked.close)
-    return wrong, "The value agrees."
+    compared = [attempt], [asked.reference], [{}]
+    wrong = check_values(*compared, asked.terms, asked.close, asked.factors)
+    if wrong:
+        return known_mistake(*compared, asked.mistakes, asked.close) or wrong, ""
+    failed = _first_failure(asked, attempt)
+    return failed, "" if failed else "The value agrees."
 
 
 def _function_verdict(asked: Exercise, attempt: Any) -> tuple[str, str]:
     """What is wrong with an attempt that ought to be a function, and what was checked."""
     if not callable(attempt):
-        return f"a function is wanted, and this is a {type(attempt).__name__}", ""
+        kind = "nothing" if attempt is None else f"a {type(attempt).__name__}"
+        return f"a function is wanted, and this is {kind}", ""
     arguments = [named_arguments(asked.reference, point) for point in asked.points]
     results: list[Any] = []
     for point, names in zip(asked.points, arguments, strict=True):
-        result, error = call_attempt(attempt, point, names)
+        result, error = call_attempt(attempt, point, names, asked.through)
         if error:
             return error, ""
         results.append(result)
-    wanted = [asked.reference(*point) for point in asked.points]
-    wrong = check_values(results, wanted, arguments, asked.terms, asked.close)
+    reference = asked.reference if asked.through is None else asked.through(asked.reference)
+    wanted = [reference(*point) for point in asked.points]
+    wrong = check_values(results, wanted, arguments, asked.terms, asked.close, asked.factors)
+    if wrong:
+        wrong = known_mistake(results, wanted, arguments, asked.mistakes, asked.close) or wrong
     count = len(asked.points)
     at = "at 1 point" if count == 1 else f"at {count} points"
     checked = ["values", "shapes"]
@@ -287,4 +363,11 @@ def _function_verdict(asked: Exercise, attempt: Any) -> tuple[str, str]:
         if wrong:
             return f"the values are right, but not the derivative: {wrong}", ""
         checked.append("the derivative")
-    return "", f"Checked {at}: {', '.join(checked)}."
+    failed = _first_failure(asked, attempt)
+    return failed, "" if failed else f"Checked {at}: {', '.join([*checked, *asked.properties])}."
+
+
+def _first_failure(asked: Exercise, attempt: Any) -> str:
+    """What the first of the exercise's own properties that does not hold has to say."""
+    failures = (check_property(name, prop, attempt) for name, prop in asked.properties.items())
+    return next(filter(None, failures), "")

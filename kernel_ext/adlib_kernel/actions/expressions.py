@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import difflib
 import inspect
+import symtable
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +36,7 @@ def read_call(text: str, namespace: dict[str, Any], magic: str) -> Call:
       magic: the magic's name as typed, for messages: ``%jaxpr``.
 
     Raises:
-      MagicMistake: if the text is not a call.
+      MagicMistake: if the text is not a call, or holds a name that there is not.
       Exception: whatever evaluating the function or an argument raises.
     """
     text = text.strip()
@@ -76,14 +78,35 @@ def _parsed(text: str, magic: str, wanted: str) -> ast.expr:
 
 def _evaluated(expression: ast.expr, text: str, names: dict[str, Any], magic: str) -> Any:
     tree = ast.fix_missing_locations(ast.Expression(expression))
+    for name in _free_names(expression):
+        if name not in names and not hasattr(builtins, name):
+            raise MagicMistake(f"{magic}: there is no name {name}.{_near(name, names)}")
     return eval(compile(tree, f"<{magic} {text}>", "eval"), names)
+
+
+def _free_names(expression: ast.expr) -> Iterable[str]:
+    """The names that an expression reads from outside, in its lambdas and comprehensions too."""
+    tables = [symtable.symtable(ast.unparse(expression), "<line>", "eval")]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        nested = table.get_type() != "module"
+        for symbol in table.get_symbols():
+            if symbol.is_global() if nested else not symbol.is_assigned():
+                yield symbol.get_name()
+
+
+def _near(name: str, namespace: dict[str, Any]) -> str:
+    own = sorted(word for word in namespace if not word.startswith("_"))
+    near = difflib.get_close_matches(name, own, n=1)
+    return f" Did you mean {near[0]}?" if near else f" Set it first: {name} = …"
 
 
 def evaluate(text: str, namespace: dict[str, Any], magic: str) -> Any:
     """The value of an expression in a magic's line.
 
     Raises:
-      MagicMistake: if the text is not one expression.
+      MagicMistake: if the text is not one expression, or holds a name that there is not.
       Exception: whatever evaluating it raises.
     """
     text = text.strip()
@@ -140,11 +163,13 @@ class CellFunction:
         # what pictures of the cell call its inputs
         self.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in self.names])
         self._namespace = namespace
+        self._magic = magic
         # the blank lines make line numbers those of the cell as the user sees it
         tree = ast.parse("\n" * (first_line - 1) + cell, filename=filename)
         _check_cell(tree, self.names, magic)
         last = tree.body.pop()
         assert isinstance(last, ast.Expr)
+        self._text = ast.unparse(last).split("\n")[0]
         self._body = compile(tree, filename, "exec")
         self._last = compile(ast.Expression(last.value), filename, "eval")
 
@@ -156,9 +181,15 @@ class CellFunction:
         inside = dict(shared)
         try:
             exec(self._body, inside)
-            return eval(self._last, inside)
+            result = eval(self._last, inside)
         finally:
             shared.update(saved)
+        if result is None:
+            raise MagicMistake(
+                f"{self._magic} is about the value of the cell's last line, and this one has none: "
+                f"{self._text} gives None."
+            )
+        return result
 
 
 def _check_cell(tree: ast.Module, names: Sequence[str], magic: str) -> None:
@@ -211,10 +242,7 @@ def look_up(names: Sequence[str], namespace: dict[str, Any], magic: str) -> list
                 f"{name!r} is not a name.{_comma_repair(magic, names)}"
             )
         if name not in namespace:
-            own = (word for word in namespace if not word.startswith("_"))
-            near = difflib.get_close_matches(name, sorted(own), n=1)
-            hint = f" Did you mean {near[0]}?" if near else f" Set it first: {name} = …"
-            raise MagicMistake(f"{magic}: there is no variable {name}.{hint}")
+            raise MagicMistake(f"{magic}: there is no variable {name}.{_near(name, namespace)}")
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         raise MagicMistake(f"{magic}: {twice} is named twice; once is enough.")

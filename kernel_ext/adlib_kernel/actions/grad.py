@@ -12,7 +12,7 @@ import adlib
 from adlib.inspect import leaf_names
 from adlib_kernel.actions.problems import Problem, problem_of_cell
 from adlib_kernel.actions.tables import html_table, leaf_rows, number_text, text_table
-from adlib_widgets import JaxprView
+from adlib_widgets import FlowView, JaxprView, show_flow
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class GradientResult:
       hessian: for each pair of variables the block of second derivatives, a pytree like the
         first one whose leaves are pytrees like the second; empty if not asked for.
       graph: the jaxpr of value and gradient, drawn; None if not asked for.
+      flow: the numbers of the forward and the reverse sweep; None if not asked for.
     """
 
     value: Any
@@ -48,6 +49,7 @@ class GradientResult:
     checks: dict[str, FiniteDifferenceCheck] = field(default_factory=dict)
     hessian: dict[str, dict[str, Any]] = field(default_factory=dict)
     graph: JaxprView | None = None
+    flow: FlowView | None = None
 
     def __getitem__(self, name: str) -> Any:
         return self.gradients[name]
@@ -70,14 +72,14 @@ class GradientResult:
         return rows
 
     def __repr__(self) -> str:
-        table = text_table(self.rows())
-        return table if self.graph is None else f"{table}\n{self.graph}"
+        views = [view for view in (self.graph, self.flow) if view is not None]
+        return "\n".join([text_table(self.rows()), *map(str, views)])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         heads = ["", "entries", "type"] + (["finite differences"] if self.checks else [])
         rows = [[*row, *[""] * (len(heads) - len(row))] for row in self.rows()]
-        graph = "" if self.graph is None else self.graph.html
-        return {"text/plain": repr(self), "text/html": html_table(heads, rows) + graph}
+        views = [view.html for view in (self.graph, self.flow) if view is not None]
+        return {"text/plain": repr(self), "text/html": html_table(heads, rows) + "".join(views)}
 
 
 def _by_name(problem: Problem, second: Any) -> dict[str, dict[str, Any]]:
@@ -118,7 +120,12 @@ def _check_text(check: FiniteDifferenceCheck) -> str:
 
 
 def gradient(
-    problem: Problem, *, check: bool = False, hessian: bool = False, graph: bool = False
+    problem: Problem,
+    *,
+    check: bool = False,
+    hessian: bool = False,
+    graph: bool = False,
+    flow: bool = False,
 ) -> GradientResult:
     """Differentiate a scalar function of named variables.
 
@@ -127,6 +134,7 @@ def gradient(
       check: whether to compare with central differences.
       hessian: whether to compute the second derivatives too.
       graph: whether to draw the jaxpr of value and gradient.
+      flow: whether to show every number of the forward and the reverse sweep.
 
     Raises:
       Exception: whatever the function or ``adlib.grad`` raises.
@@ -158,8 +166,10 @@ def gradient(
             for name, v in zip(problem.names, values, strict=True)
             for leaf in leaf_names(name, v)
         ]
-        view = JaxprView(jaxpr, input_names=names)
-    return GradientResult(value, by_name, checks, blocks, view)
+        leaves = adlib.tree_util.tree_leaves(values)
+        view = JaxprView(jaxpr, input_names=names, values=leaves)
+    numbers = show_flow(function)(*values) if flow else None
+    return GradientResult(value, by_name, checks, blocks, view, numbers)
 
 
 def gradient_of_cell(

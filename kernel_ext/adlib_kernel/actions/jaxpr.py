@@ -53,4 +53,5 @@ def jaxpr_of_problem(
     jaxpr = adlib.make_jaxpr(problem.function)(*problem.values)
     named = zip(problem.names, problem.values, strict=True)
     names = [leaf for name, value in named for leaf in leaf_names(name, value)]
-    return JaxprView(jaxpr, input_names=names, parts=parts, depth=depth)
+    values = adlib.tree_util.tree_leaves(problem.values)
+    return JaxprView(jaxpr, input_names=names, parts=parts, depth=depth, values=values)

@@ -6,10 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import adlib
 from adlib.inspect import argument_names
 from adlib_kernel.actions.expressions import Call, CellFunction, look_up
 from adlib_kernel.actions.mistakes import MagicMistake
+
+_TAKE_ANYTHING = ("%%adtime",)
+_NEED_FLOATS = ("%%grad", "%%jvp", "%%vjp", "%%checkgrads")
+_NEED_A_FLOAT = ("%%flow", "%%admem", "%%jacobian")
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,8 @@ def problem_of_cell(
       filename, first_line: where the cell stands, for tracebacks and equations' lines.
 
     Raises:
-      MagicMistake: no name, an unknown name, or a cell whose last line is no expression.
+      MagicMistake: no name, an unknown name, the name of what is no number, or a cell whose
+        last line is no expression.
     """
     if not names:
         raise MagicMistake(
@@ -54,10 +61,41 @@ def problem_of_cell(
             f"such as {magic} x y; none was given."
         )
     values = look_up(names, namespace, magic)
+    _check_variables(names, values, magic)
     function = CellFunction(
         cell, names, namespace, magic=magic, filename=filename, first_line=first_line
     )
     return Problem(function, tuple(names), tuple(values))
+
+
+def _check_variables(names: Sequence[str], values: Sequence[Any], magic: str) -> None:
+    """Derivatives are with respect to floats; what runs or draws a program takes all numbers."""
+    if magic in _TAKE_ANYTHING:
+        return
+    for name, value in zip(names, values, strict=True):
+        leaves = adlib.tree_util.tree_leaves(value)
+        if not leaves or not all(map(_is_numeric, leaves)):
+            raise MagicMistake(
+                f"{magic} {name}: {name} is of type {type(value).__name__}, and a number, an array "
+                "or a pytree of them is wanted."
+            )
+    wrong = [
+        (name, value) for name, value in zip(names, values, strict=True) if not is_float_tree(value)
+    ]
+    if magic in _NEED_FLOATS and wrong or magic in _NEED_A_FLOAT and len(wrong) == len(names):
+        name, value = wrong[0]
+        repair = f"{name} = {float(value)}" if type(value) is int else f"{name} as floats"
+        raise MagicMistake(
+            f"{magic} {name}: {name} holds no floats, so there is nothing to differentiate with "
+            f"respect to. Set it in a cell above: {repair}"
+        )
+
+
+def _is_numeric(leaf: Any) -> bool:
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None:
+        return isinstance(leaf, (bool, int, float, complex))
+    return any(adlib.numpy.issubdtype(dtype, kind) for kind in (np.number, np.bool_))
 
 
 def problem_of_call(call: Call, magic: str) -> Problem:

@@ -11,7 +11,7 @@ import adlib
 import adlib_widgets
 
 # Array libraries that adlib calls: their frames below one of adlib's explain nothing.
-_HELPERS = ("numpy", "scipy", "optree", "opt_einsum", "ml_dtypes")
+_HELPERS = ("numpy", "scipy", "optree", "opt_einsum", "ml_dtypes", "tqdm")
 _PASSED_ON = ("contextlib.py", "functools.py")
 
 # Whose frames are folded: this package and those that it stands on.
@@ -60,7 +60,7 @@ def _own_frames(frames: Sequence[types.TracebackType], roots: Sequence[str]) -> 
     for position, frame in enumerate(frames):
         name = frame.tb_frame.f_code.co_filename
         mine = name.startswith(tuple(root + os.sep for root in roots)) or name.startswith("<adlib")
-        called = position > 0 and own[-1] and _is_helper(name)
+        called = position > 0 and own[-1] and _is_helper(frame.tb_frame.f_code)
         own.append(position > 0 and (mine or called))
     # IPython's frames between a cell and a magic of ours: they lead to our frames and no further
     for position in range(len(frames) - 2, 0, -1):
@@ -70,8 +70,11 @@ def _own_frames(frames: Sequence[types.TracebackType], roots: Sequence[str]) -> 
     return own
 
 
-def _is_helper(name: str) -> bool:
-    return os.path.basename(name) in _PASSED_ON or _below(name, _HELPERS)
+def _is_helper(code: types.CodeType) -> bool:
+    name = code.co_filename
+    # the constructors that Python writes for named tuples and dataclasses
+    written = name == "<string>" and code.co_varnames[:1] in (("_cls",), ("self",))
+    return written or os.path.basename(name) in _PASSED_ON or _below(name, _HELPERS)
 
 
 def _below(name: str, packages: Sequence[str]) -> bool:

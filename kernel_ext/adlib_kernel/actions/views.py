@@ -27,13 +27,34 @@ def view_of_call(name: str, call: Call) -> Any:
       call: the function and its arguments.
 
     Raises:
+      MagicMistake: if no argument holds floats, and derivatives are to be shown.
       Exception: whatever the function raises.
 
     >>> view_of_call("whynan", Call("f(x)", lambda x: x * 2.0, (1.0,), {}))
     No NaN and no infinity: the function and its derivatives are finite here.
     """
     __tracebackhide__ = True
+    given = (*call.args, *call.kwargs.values())
+    if name != "whynan" and given and not any(map(is_float_tree, given)):
+        raise MagicMistake(
+            f"%{name} {call.text}: no argument is a float or an array of floats, so there is "
+            "nothing to differentiate with respect to. Write 2.0 instead of 2."
+        )
     return _VIEWS[name](call.function)(*call.args, **call.kwargs)
+
+
+def shown(view: Any, widget: bool) -> Any:
+    """A view as it is, or its interactive form where a widget is asked for.
+
+    Raises:
+      MagicMistake: if the packages that widgets need are not installed.
+    """
+    if not widget:
+        return view
+    try:
+        return view.explore()
+    except ImportError as error:
+        raise MagicMistake(f"--widget: {error}") from None
 
 
 def jacobian_of_call(call: Call, magic: str) -> Any:

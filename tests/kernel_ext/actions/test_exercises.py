@@ -121,7 +121,12 @@ def test_values_and_pytrees():
     assert check("grads", {"w": np.array([1.0, 2.0]), "b": -2.0}).message == (
         "In the answer['b'] the sign is wrong."
     )
-    assert check("grads", {"w": 1.0}).message.startswith("The answer is built as ")
+    assert check("grads", {"w": 1.0}).message == "In the answer's dict the key 'b' is missing."
+    assert check("grads", {"w": 1.0, "b": 1.0, "c": 1.0}).message == (
+        "The answer's dict has a key 'c' that does not belong there."
+    )
+    assert check("grads", [1.0, 2.0]).message.startswith("The answer is built as ")
+    assert check("grads", {"w": ..., "b": ...}).message.startswith("The dots still stand")
     assert check("grads", f).message == "A value is wanted, and a function was given: call it."
     assert check("grads", ...).message == "The dots still stand where the answer belongs."
 

@@ -29,8 +29,35 @@ def test_a_lambda_without_arguments_is_shown_in_brackets():
 
 
 def test_errors_of_the_arguments_come_through():
-    with pytest.raises(NameError, match="nowhere"):
-        read_call("abs(nowhere)", {}, "%jaxpr")
+    with pytest.raises(ZeroDivisionError):
+        read_call("abs(1 / 0)", {}, "%jaxpr")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("abs(nowhere)", "%jaxpr: there is no name nowhere. Set it first: nowhere = …"),
+        ("fnu(2.0)", "%jaxpr: there is no name fnu. Did you mean fun?"),
+        ("fun([fnu for _ in range(2)])", "%jaxpr: there is no name fnu. Did you mean fun?"),
+        ("(lambda a: a * fnu)(1)", "%jaxpr: there is no name fnu. Did you mean fun?"),
+    ],
+)
+def test_names_that_there_are_not(text, message):
+    with pytest.raises(MagicMistake) as mistake:
+        read_call(text, {"fun": abs}, "%jaxpr")
+    assert str(mistake.value) == message
+
+
+def test_names_that_the_expression_makes_itself_are_fine():
+    names = {"fun": sum}
+    call = read_call("fun([a * b for a, b in zip((1, 2), (3, 4)) if len(str(a))])", names, "%jaxpr")
+    assert call.args == ([3, 8],)
+    assert read_call("(lambda a, *b: a)((c := 2), c)", {}, "%jaxpr").args == (2, 2)
+
+
+def test_a_cell_without_a_value_is_a_mistake():
+    with pytest.raises(MagicMistake, match=r"this one has none: print\(x\) gives None"):
+        CellFunction("print(x)", ["x"], {"x": 1.0})(2.0)
 
 
 def test_a_cell_is_a_function_of_its_variables():

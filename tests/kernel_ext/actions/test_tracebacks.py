@@ -96,3 +96,17 @@ def test_the_quiet_form_says_nothing():
             assert names(shown)[-1] == "user_function" and not hasattr(error, "__notes__")
     finally:
         adlib.config.update("jax_traceback_filtering", "auto")
+
+
+def test_the_constructors_of_our_records_are_folded(tmp_path):
+    ours: dict = {}
+    source = "def make(constructor, *args):\n    return constructor(*args)\n"
+    exec(compile(source, str(tmp_path / "ours.py"), "exec"), ours)
+    written: dict = {}  # as Python writes them for named tuples and dataclasses
+    exec("def __init__(self):\n    raise KeyError('stop')\ndef f(x):\n    raise KeyError", written)
+    error = raised(lambda: ours["make"](written["__init__"], None))
+    shown, count = tracebacks.fold(error.__traceback__, [str(tmp_path)])
+    assert names(shown) == ["raised", "<lambda>"] and count == 2
+    # but not a user's function that has no file either
+    error = raised(lambda: ours["make"](written["f"], None))
+    assert names(tracebacks.fold(error.__traceback__, [str(tmp_path)])[0])[-1] == "f"
