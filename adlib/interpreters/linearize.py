@@ -527,7 +527,7 @@ def tape_jaxpr(
                 constvars[id(value)] = Var(value.aval)
                 constants.append(value)
             return constvars[id(value)]
-        key = getattr(value, "var", None) or id(value)
+        key = getattr(value, "binding", None) or id(value)
         if key not in residual_vars:
             residual_vars[key] = Var(value.aval)
             residuals.append(value)

@@ -17,12 +17,12 @@ from adlib.core.trace import Trace, Tracer, fresh
 class StageTracer(Tracer):
     """A value of which only the type is known, standing for a variable of a jaxpr."""
 
-    __slots__ = ("eqn", "var")
+    __slots__ = ("binding", "eqn")
 
     def __init__(self, trace: StageTrace, var: Var, eqn: Eqn | None) -> None:
         self.trace = trace
         self.aval = var.aval
-        self.var = var
+        self.binding = var  # not "var", which is a method of arrays
         self.eqn = eqn
 
     def source(self) -> SourceLocation | None:
@@ -51,7 +51,7 @@ class StageTrace(Trace):
     def atom(self, value: Array) -> Atom:
         """The variable or literal that stands for a value: own tracers, constants."""
         if isinstance(value, StageTracer) and value.trace is self:
-            return value.var
+            return value.binding
         if type(value) is ArrayImpl and not value.aval.shape:
             return Literal(value)
         if isinstance(value, Tracer) and not value.trace.alive:

@@ -188,7 +188,9 @@ def test_values_and_gradients(name):
     np.testing.assert_allclose(function(X).ravel(), values, rtol=1e-5, atol=1e-6)
     found = adlib.grad(weighted(function))(X)
     np.testing.assert_allclose(found, gradient, rtol=2e-5, atol=2e-6)
-    np.testing.assert_allclose(adlib.jit(adlib.grad(weighted(function)))(X), found, rtol=1e-6)
+    jitted = adlib.jit(adlib.grad(weighted(function)))(X)
+    # near saturation a last digit of the function is many of its derivative's
+    np.testing.assert_allclose(jitted, found, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -3,8 +3,10 @@
 That outputs are reproduced is nbval's part (`make notebooks`).
 """
 
+import inspect
 import os
 import re
+import runpy
 from pathlib import Path
 
 import nbformat
@@ -12,9 +14,15 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
+from adlib_kernel.actions.course import PARTS, tasks_of
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "notebooks"
-PATHS = sorted(FOLDER.glob("*.ipynb"))
+ANSWERS = ROOT / "tests" / "kernel_ext" / "actions" / "exercise_sets"
+# What the right answers use; a notebook imports what its own cells do.
+NAMES = """from adlib import checkpoint, custom_jvp, custom_vjp, grad, hessian, jacfwd, jacrev, jvp
+from adlib import lax, make_jaxpr, vjp, vmap"""
+PATHS = sorted(FOLDER.rglob("[!.]*.ipynb"))
 COURSE = [
     "00_start",
     "01_gradients",
@@ -26,6 +34,14 @@ COURSE = [
     "07_forward_vs_reverse_cost",
     "08_reading_jaxprs",
     "09_from_scratch",
+]
+VIEWS = [
+    "10_jaxpr_graph",
+    "11_derivation",
+    "12_flow",
+    "13_jacobian_assembly",
+    "14_memory",
+    "15_why_nan",
 ]
 PERSONAL_PATH = re.compile(r"(/home/|/Users/|/root/|/tmp/|/work/|[A-Z]:\\\\?Users)")
 COMPARED = ("text/plain", "text/html", "image/svg+xml")
@@ -65,12 +81,13 @@ def solutions(path: Path) -> list[str]:
 
 
 def test_the_course_is_complete():
-    assert [path.stem for path in PATHS] == COURSE
+    assert [path.stem for path in PATHS] == COURSE + VIEWS
+    assert {path.parent for path in PATHS[len(COURSE) :]} == {FOLDER / "views"}
 
 
 def test_the_start_notebook_links_every_other_one_and_nothing_else():
-    linked = re.findall(r"\]\((\w+)\.ipynb\)", prose(FOLDER / "00_start.ipynb"))
-    assert linked == COURSE[1:]
+    linked = re.findall(r"\]\(([\w/]+)\.ipynb\)", prose(FOLDER / "00_start.ipynb"))
+    assert linked == COURSE[1:] + [f"views/{stem}" for stem in VIEWS]
 
 
 @each_notebook
@@ -138,26 +155,62 @@ def test_prose_and_code_are_in_balance_and_lines_fit_a_screen(path):
         assert longest <= 110, cell.source
 
 
+@pytest.mark.parametrize("stem", COURSE)
+def test_it_ends_with_exercises_that_check_themselves(stem):
+    cells = read(FOLDER / f"{stem}.ipynb").cells
+    (first,) = (i for i, cell in enumerate(cells) if cell.source.startswith("## Exercises\n"))
+    declared, *rest = cells[first + 1 :]
+    assert f'exercise_set("{stem}")' in declared.source
+    tasks = tasks_of(stem)
+    assert len(rest) == 2 * len(tasks)
+    for number, (task, text, cell) in enumerate(zip(tasks, rest[::2], rest[1::2], strict=True), 1):
+        assert text.source.startswith(f"**{number} · ")
+        magic, definition, body = cell.source.split("\n")
+        assert magic == f"%%check {task.name}"
+        assert definition.startswith(f"def {task.name}(") and body == "    return ..."
+        parameters = inspect.signature(task.reference).parameters
+        assert definition == f"def {task.name}({', '.join(parameters)}):"
+        (output,) = cell.outputs
+        assert output.data["text/plain"] == (
+            f"{task.name}: not yet. The dots still stand where the answer belongs. "
+            f"For a hint: %check --hint {task.name}"
+        )
+
+
 @pytest.mark.parametrize("stem", COURSE[1:])
-def test_it_ends_with_exercises_and_folded_solutions(stem):
-    last = read(FOLDER / f"{stem}.ipynb").cells[-1]
-    assert last.cell_type == "markdown" and "## Exercises" in last.source
-    count = len(re.findall(r"^\*\*\d\.\*\*", last.source, flags=re.MULTILINE))
-    assert 2 <= count <= 4
-    assert last.source.count("<details><summary>Solution</summary>") == count
-    assert last.source.count("</details>") == count
+def test_problems_have_folded_solutions(stem):
+    (problems,) = (
+        cell.source
+        for cell in read(FOLDER / f"{stem}.ipynb").cells
+        if "## Problems with solutions" in cell.source
+    )
+    count = len(re.findall(r"^\*\*\d\.\*\*", problems, flags=re.MULTILINE))
+    assert 1 <= count <= 4
+    assert problems.count("<details><summary>Solution</summary>") == count
+    assert problems.count("</details>") == count
+
+
+@pytest.mark.parametrize("stem", VIEWS)
+def test_a_notebook_on_a_view_has_the_interactive_form_and_a_slider(stem):
+    code = "\n".join(cell.source for cell in code_cells(FOLDER / "views" / f"{stem}.ipynb"))
+    assert ".explore()" in code and "interact(" in code
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stem", COURSE[1:])
-def test_the_solutions_run_in_the_notebook_they_belong_to(stem, monkeypatch):
+@pytest.mark.parametrize("stem", COURSE)
+def test_solutions_run_and_right_answers_pass_in_the_notebook_they_belong_to(stem, monkeypatch):
     # the kernel is another process: show it this checkout, installed or not
     roots = [ROOT, ROOT / "kernel_ext", ROOT / "widgets"]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, roots)))
     path = FOLDER / f"{stem}.ipynb"
+    answers = runpy.run_path(str(ANSWERS / f"{PARTS[stem]}.py"))["ANSWERS"]
+    names = "" if stem == "09_from_scratch" else NAMES
+    added = [*solutions(path), names]
+    added += [f"%%check {name}\n{right}" for name, (right, _) in answers.items()]
     notebook = read(path)
-    notebook.cells = code_cells(path) + [new_code_cell(code) for code in solutions(path)]
-    assert solutions(path)
+    notebook.cells = code_cells(path) + [new_code_cell(code) for code in [*added, "%check --list"]]
     NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
     ).execute()
+    (listed,) = notebook.cells[-1].outputs
+    assert f"{len(answers)} of {len(answers)} solved" in listed.data["text/plain"]

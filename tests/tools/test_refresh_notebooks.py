@@ -57,3 +57,22 @@ def test_a_failing_cell_is_named_and_the_notebook_is_left_alone(tmp_path):
     assert done.returncode == 1
     assert "refresh: broken.ipynb stopped at a failing cell" in done.stderr
     assert path.read_bytes() == before
+
+
+def test_of_a_widget_the_form_without_scripts_is_stored(tmp_path):
+    source = (
+        "from IPython.display import display\n"
+        "widget = 'application/vnd.jupyter.widget-view+json'\n"
+        "display({'text/plain': 'static', widget: {'model_id': '1'}}, raw=True)"
+    )
+    path = notebook(tmp_path / "one.ipynb", source)
+    assert refresh(path).returncode == 0
+    (output,) = nbformat.read(path, as_version=4).cells[0].outputs
+    assert output.data == {"text/plain": "static"}
+
+
+def test_progress_bars_are_off(tmp_path):
+    source = "import tqdm\nfor _ in tqdm.tqdm(range(3)): pass"
+    path = notebook(tmp_path / "one.ipynb", source)
+    assert refresh(path).returncode == 0
+    assert nbformat.read(path, as_version=4).cells[0].outputs == []
