@@ -5,6 +5,7 @@ import pytest
 import scipy.special
 from mpmath import mp
 
+import adlib
 from adlib.compile.builder import NumpyBuilder
 from adlib.compile.mathfns import NAMES, emit
 
@@ -173,3 +174,37 @@ def test_scalars_and_arrays_agree_bit_for_bit():
     whole = emit("tanh", NumpyBuilder(), x)
     single = [emit("tanh", NumpyBuilder(), v) for v in x]
     assert whole.tobytes() == np.array(single, np.float32).tobytes()
+
+
+UNARY = sorted(NAMES - {"pow", "atan2"})
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
+def test_machine_code_computes_what_the_formulas_say(dtype):
+    """All in one program: the same numbers as by NumPy, but where it cannot round only once."""
+    pytest.importorskip("llvmlite")
+    info = np.finfo(dtype)
+    rng = np.random.default_rng(5)
+    edges = [0.0, np.inf, np.nan, 1.0, 2.0, info.tiny, info.smallest_subnormal, info.max, 1e30]
+    points = [rng.uniform(-1, 1, N), rng.uniform(-40, 40, N), powers_of_two(rng, -140, 120)]
+    x = np.concatenate([*points, edges, np.negative(edges)]).astype(dtype)
+    y = rng.permutation(x)
+    with adlib.enable_x64(), adlib.config.override(jit_backend="native"):
+        f = adlib.jit(lambda x, y: [
+            *[getattr(adlib.lax, name)(x) for name in UNARY],
+            adlib.lax.pow(x, y), adlib.lax.atan2(x, y),
+        ])  # fmt: skip
+        got = [np.asarray(v) for v in f(x, y)]
+    wanted = [emit(name, NumpyBuilder(), x) for name in UNARY]
+    wanted += [emit(name, NumpyBuilder(), x, y) for name in ("pow", "atan2")]
+    for name, value, by_numpy in zip([*UNARY, "pow", "atan2"], got, wanted, strict=True):
+        assert value.dtype == dtype
+        np.testing.assert_array_equal(np.isnan(value), np.isnan(by_numpy), err_msg=name)
+        same = np.isnan(value) | (value == by_numpy)
+        unit = np.spacing(np.maximum(np.abs(by_numpy), info.tiny))
+        near = np.abs(value.astype(float) - by_numpy.astype(float)) <= 2 * unit.astype(float)
+        assert (same | near).all(), (name, x[~(same | near)], value[~(same | near)])
+        zero = value == 0
+        np.testing.assert_array_equal(
+            np.signbit(value[zero]), np.signbit(by_numpy[zero]), err_msg=name
+        )

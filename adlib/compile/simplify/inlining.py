@@ -20,6 +20,8 @@ _CALLS = {
     "remat2": "jaxpr",
     "custom_jvp_call": "call_jaxpr",
     "custom_vjp_call": "call_jaxpr",
+    "custom_root": "solve",
+    "custom_linear_solve": "solve",
 }
 # What only other transformations look at.
 _NOTHING_DONE = frozenset({"name", "stop_gradient", "copy"})
@@ -28,7 +30,9 @@ _NOTHING_DONE = frozenset({"name", "stop_gradient", "copy"})
 def inline_calls(closed: ClosedJaxpr, log: Log) -> ClosedJaxpr:
     """Put the equations of called programs in the place of the calls. Exact.
 
-    Derivative rules of ``custom_jvp`` and ``custom_vjp`` have done their work by now, and go.
+    Derivative rules of ``custom_jvp`` and ``custom_vjp`` have done their work by now, and go; so
+    have the equations that ``custom_root`` and ``custom_linear_solve`` differentiate: what is left
+    of them is their solver.
     A recomputation that ``checkpoint`` placed in the reverse sweep goes behind an
     ``optimization_barrier``: merged with the forward pass, it would save no memory.
     """
@@ -42,7 +46,7 @@ def inline_calls(closed: ClosedJaxpr, log: Log) -> ClosedJaxpr:
         inner = called_program(eqn)
         if inner is None:
             return None
-        operands: Sequence[Atom] = eqn.invars
+        operands = _operands(eqn)
         if name == "remat2" and eqn.params["differentiated"] and eqn.params["prevent_cse"]:
             operands = _behind_barrier(operands, writer)
         if census.calls[id(inner)] > 1 and census.sizes[id(inner)] > MOST_COPIED:
@@ -81,6 +85,15 @@ def called_program(eqn: Eqn) -> ClosedJaxpr | None:
     name = _CALLS.get(eqn.primitive.name)
     program = None if name is None else eqn.params[name]
     return program if isinstance(program, ClosedJaxpr) else None
+
+
+def _operands(eqn: Eqn) -> Sequence[Atom]:
+    """What the called program is given."""
+    if "counts" not in eqn.params:
+        return eqn.invars
+    # constants of the equation, of the solver and of the tangent's solver, then the unknowns
+    first, second, third = eqn.params["counts"]
+    return [*eqn.invars[first : first + second], *eqn.invars[first + second + third :]]
 
 
 def _behind_barrier(operands: Sequence[Atom], writer: Writer) -> list[Atom]:

@@ -19,6 +19,13 @@ from tests.ops.harness import Case, load_primitives
 from tests.ops.program_samples import PROGRAM_SAMPLES
 
 
+@pytest.fixture(autouse=True)
+def reference_executor():
+    """Values are compared to the bit, so that both programs run with the same kernels."""
+    with adlib.config.override(jit_backend="python"):
+        yield
+
+
 def check_everywhere(jaxpr: Jaxpr) -> None:
     check_jaxpr(jaxpr)
     for eqn in jaxpr.eqns:
@@ -127,6 +134,21 @@ PROGRAMS = {
         adlib.grad(lambda x: jnp.abs(jnp.exp(1j * x) * (x + 2j)).sum()),
         X,
     ),
+    "custom root": lambda: (
+        adlib.grad(
+            lambda x: lax.custom_root(
+                lambda y: y**3 - x[0] - 2.0,
+                2.0,
+                lambda f, y: lax.fori_loop(0, 30, lambda i, v: v - f(v) / (3 * v * v), y),
+                lambda g, y: y / g(1.0),
+            )
+        ),
+        X,
+    ),
+    "linear solve": lambda: (
+        adlib.grad(lambda x: jnp.linalg.solve(A @ A.T + jnp.eye(4), A @ x).sum()),
+        X,
+    ),
     "fft": lambda: (adlib.grad(lambda x: jnp.abs(jnp.fft.fft(x)).sum()), X),
     "sort and gather": lambda: (adlib.grad(lambda x: (jnp.sort(x)[::2] ** 2).sum()), X),
     "per-example gradients": lambda: (adlib.vmap(adlib.grad(loss)), np.stack([X, X * 2])),
@@ -213,7 +235,8 @@ def test_equations_keep_their_lines():
 
 @seed(20241122)
 @settings(max_examples=80, deadline=None, database=None,
-          suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])  # fmt: skip
+          suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much,
+                                 HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(compositions.programs, compositions.chains, compositions.points)
 def test_random_programs_under_random_transformations(program, word, point):
     with adlib.enable_x64():

@@ -190,6 +190,7 @@ class MemoryExplorer {
 
   drawCursor() {
     const { moments } = this.shown;
+    this.view.stage.classList.toggle("memory-nothing", !moments.length);
     if (!moments.length) {
       this.view.say("There are no equations, so nothing is kept.");
       return;

@@ -135,7 +135,18 @@ class NanExplorer {
     }
     for (const line of this.table.querySelectorAll("tr[data-row]")) line.classList.toggle("nan-chosen", line.dataset.row === row?.id);
     this.drawDetail();
-    if (row) this.view.say(this.sentence(row, sweep));
+    if (!row) return;
+    this.reveal(row);
+    this.view.say(this.sentence(row, sweep));
+  }
+
+  /** Bring a row into sight within the table; the page around it stays where it is. */
+  reveal(row) {
+    const line = [...this.table.querySelectorAll("tr[data-row]")].find((one) => one.dataset.row === row.id);
+    const [box, at] = [this.table.getBoundingClientRect(), line.getBoundingClientRect()];
+    const head = this.table.querySelector("thead").getBoundingClientRect().height;
+    if (at.top < box.top + head) this.table.scrollTop -= box.top + head - at.top;
+    else if (at.bottom > box.bottom) this.table.scrollTop += at.bottom - box.bottom + at.height;
   }
 
   sentence(row, sweep) {
@@ -182,7 +193,6 @@ class NanExplorer {
     if (!this.data.rows.some((row) => row.id === id)) return;
     this.model.set("sweep", sweep);
     put(this.model, "selected", id);
-    this.cells.get(`${id} ${this.sweep}`)?.scrollIntoView({ block: "nearest" });
   }
 
   key(event) {

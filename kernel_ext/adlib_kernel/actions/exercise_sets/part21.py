@@ -9,19 +9,17 @@ from adlib_kernel.actions.exercise_sets.task import Task
 
 Edges = tuple[tuple[str, str], ...]
 
-_LENS: Edges = tuple(
-    tuple(edge)
-    for edge in ("au", "bu", "uv", "vw", "wp", "wq", "ap", "bq")  # type: ignore[misc]
-)
-_STAR: Edges = tuple(tuple(edge) for edge in ("am", "bm", "cm", "mp", "mq"))  # type: ignore[misc]
-_WAIST: Edges = tuple(
-    tuple(edge)  # type: ignore[misc]
-    for edge in ("ax", "bx", "cx", "xy", "yz", "zp", "zq", "zr", "ap", "cr")
-)
-_SHARED: Edges = tuple(
-    tuple(edge)  # type: ignore[misc]
-    for edge in ("ax", "bx", "bz", "xz", "xy", "yw", "yv", "zv", "vq", "wp", "wq")
-)
+
+def _edges(text: str) -> Edges:
+    """Edges of two letters each: from, to."""
+    return tuple((edge[0], edge[1]) for edge in text.split())
+
+
+_LENS = _edges("au bu uv vw wp wq ap bq")
+_STAR = _edges("am bm cm mp mq")
+_WAIST = _edges("ax bx cx xy yz zp zq zr ap cr")
+_SHARED = _edges("ax bx bz xz xy yw yv zv vq wp wq")
+_TRAP = _edges("xv xw vw vp vq wr")
 
 
 def _price_of(edges: Edges, v: str) -> int:
@@ -71,7 +69,7 @@ TASKS = (
         "warm-up",
         _price_of,
         (
-            "Each edge into v is joined with each edge out of it: one multiplication for each pair.",
+            "Each edge into v is joined with each edge out of it: one multiplication a pair.",
             "Count the edges that end at v, and those that start there.",
             "sum(b == v for a, b in edges) * sum(a == v for a, b in edges)",
         ),
@@ -134,7 +132,7 @@ TASKS = (
             "The minimum of exercise 2 over all orders.",
         ),
         {
-            "points": [(_LENS,), (_STAR,), (_WAIST,), (_SHARED,)],
+            "points": [(_LENS,), (_STAR,), (_WAIST,), (_SHARED,), (_TRAP,)],
             "mistakes": {
                 "this is the greedy rule's price; it is not always the lowest": _greedy,
                 "this is the price of one order; every order has to be tried": _in_text_order,

@@ -43,7 +43,7 @@ def _coefficients(f: Callable[[Any], Any], y: Any, order: int) -> list[Any]:
     for k in range(1, order):
         _, slopes = jet(f, (y,), (found,), factorial_scaled=False)
         found.append(slopes[-1] / (k + 1))
-    return found
+    return found[:order]
 
 
 def _taylor_step(f: Callable[[Any], Any], y: Any, h: float, order: int) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 import adlib
 import adlib.numpy as jnp
-from adlib.core import Literal
+from adlib.core import Jaxpr, Literal
 from adlib_kernel.actions.exercise_sets.task import Task
 from adlib_kernel.actions.properties import no_array_larger_than, works_under_jit
 
@@ -26,10 +26,14 @@ def _waste(x: Any) -> Any:
     return jnp.cos(x) * x
 
 
+def _read(jaxpr: Jaxpr) -> Counter[Any]:
+    """How often each variable is read, by equations and by the result."""
+    atoms = [v for eqn in jaxpr.eqns for v in eqn.invars] + list(jaxpr.outvars)
+    return Counter(v for v in atoms if not isinstance(v, Literal))
+
+
 def _uses(f: Callable[..., Any], x: Any) -> Counter[Any]:
-    jaxpr = adlib.make_jaxpr(f)(x).jaxpr
-    read = [v for eqn in jaxpr.eqns for v in eqn.invars] + list(jaxpr.outvars)
-    return Counter(v for v in read if not isinstance(v, Literal))
+    return _read(adlib.make_jaxpr(f)(x).jaxpr)
 
 
 def _fan_outs(f: Callable[..., Any], x: Any) -> int:
@@ -48,10 +52,9 @@ def _dead(f: Callable[..., Any], x: Any) -> int:
 
 
 def _directly_dead(f: Callable[..., Any], x: Any) -> int:
-    used = _uses(f, x)
-    return sum(
-        not any(var in used for var in eqn.outvars) for eqn in adlib.make_jaxpr(f)(x).jaxpr.eqns
-    )
+    jaxpr = adlib.make_jaxpr(f)(x).jaxpr
+    read = _read(jaxpr)
+    return sum(not any(var in read for var in eqn.outvars) for eqn in jaxpr.eqns)
 
 
 def _count(f: Callable[..., Any], x: Any) -> int:

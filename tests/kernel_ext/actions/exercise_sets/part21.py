@@ -47,8 +47,7 @@ def elimination_price(edges, v):
                 PRICE + "order_price = lambda edges, order: total(edges, order[::-1])"
             ),
             "the last elimination only": (
-                PRICE
-                + "order_price = lambda edges, order: total(edges, order) - total(edges, order[:-1])"
+                PRICE + "order_price = lambda edges, o: total(edges, o) - total(edges, o[:-1])"
             ),
         },
     ),

@@ -41,9 +41,7 @@ def polynomial_value(derivatives, h):
 def polynomial_value(derivatives, h):
     return sum(d * h**k / math.factorial(k) for k, d in enumerate(derivatives, 1))
 """,
-            "k is not k!": (
-                "lambda derivatives, h: sum(d * h**k / max(k, 1) for k, d in enumerate(derivatives))"
-            ),
+            "k is not k!": ("lambda ds, h: sum(d * h**k / max(k, 1) for k, d in enumerate(ds))"),
         },
     ),
     "series_exp": (
