@@ -364,14 +364,16 @@ def nested_records(eqn: Eqn) -> tuple[ProgramRecord, ...]:
 
 
 _MARKS = {"": "", "tangent": "\u0307", "cotangent": "\u0304"}
+_DOT_BESIDE = "\u02d9"  # i and j have a dot already, which a second one would hide
 
 
 def _with_mark(name: str, mark: str) -> str:
     """``b`` as ``ḃ`` or ``b̄``; the cotangent belongs to the value, not to its tangent."""
     bare = unicodedata.normalize("NFD", name)
     if mark == "cotangent":
-        bare = bare.replace(_MARKS["tangent"], "")
-    return unicodedata.normalize("NFC", bare[:1] + _MARKS[mark] + bare[1:])
+        bare = bare.replace(_MARKS["tangent"], "").replace(_DOT_BESIDE, "")
+    sign = _DOT_BESIDE if mark == "tangent" and bare[0] in "ij" else _MARKS[mark]
+    return unicodedata.normalize("NFC", bare[:1] + sign + bare[1:])
 
 
 def _without_jit(closed: ClosedJaxpr) -> ClosedJaxpr:

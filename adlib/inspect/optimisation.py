@@ -129,7 +129,7 @@ def _marked(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, dict[int, tuple[SourceLoc
 
     def inside(eqn: Eqn, position: int) -> dict[str, Any]:
         params = dict(eqn.params)
-        for name in ("jaxpr", "call_jaxpr", "cond_jaxpr", "body_jaxpr", "branches"):
+        for name in ("jaxpr", "call_jaxpr", "cond_jaxpr", "body_jaxpr", "branches", "solve"):
             value = params.get(name)
             if isinstance(value, ClosedJaxpr):
                 params[name] = again(value, position)

@@ -514,5 +514,5 @@ def dtype(x: Any) -> np.dtype[Any]:
     (dtype('float32'), dtype('float32'))
     """
     if isinstance(x, (type, np.dtype, str)):
-        return dtypes.canonicalize_dtype(x)
-    return as_value(x, "dtype").aval.dtype
+        return dtypes.canonicalize_dtype(x)  # type: ignore[no-any-return]
+    return as_value(x, "dtype").aval.dtype  # type: ignore[no-any-return]

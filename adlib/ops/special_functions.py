@@ -22,7 +22,7 @@ from adlib.ops.selection import select_n_p
 from adlib.ops.special import erf, named, real_samples
 
 
-def _const(x: Any, value: float) -> Any:
+def _const(x: Any, value: complex) -> Any:
     return full_like(x, value)
 
 

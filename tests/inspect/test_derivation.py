@@ -334,3 +334,14 @@ def test_long_programs_inside_are_cut():
     record = derivation_record(lambda x: lax.scan(body, 1.0, x)[0], "jvp", (X,))
     (inner,) = record.programs[0].lines[0].nested
     assert len(inner.lines) == 200 and inner.note == "the first 200 of 300 equations"
+
+
+def test_the_tangents_of_i_and_j_have_their_dot_beside_them():
+    def long(x):
+        for _ in range(10):
+            x = jnp.sin(x)
+        return x
+
+    record = derivation_record(long, "grad", (1.0,))
+    assert "i˙ = ḣ · t8" in lines(record, "unknown") and "j˙ = i˙ · t9" in lines(record, "jvp")
+    assert "ī = j̄ · t9" in lines(record, "transpose")

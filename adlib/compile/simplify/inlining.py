@@ -42,6 +42,7 @@ def inline_calls(closed: ClosedJaxpr, log: Log) -> ClosedJaxpr:
     def rule(eqn: Eqn, writer: Writer) -> Sequence[Atom] | None:
         name = eqn.primitive.name
         if name in _NOTHING_DONE:
+            log.note(eqn, "removed: it computes nothing")
             return eqn.invars
         inner = called_program(eqn)
         if inner is None:

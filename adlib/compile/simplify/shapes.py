@@ -274,9 +274,13 @@ def _scalar_operand(eqn: Eqn, writer: Writer) -> Found:
             return found
     for position, (operand, other) in enumerate(((x, y), (y, x))):
         made = writer.made_by(operand, "broadcast_in_dim")
-        if made is None or made.invars[0].aval.shape or other.aval.shape != shape:
+        if made is None or made.invars[0].aval.shape or other.aval.shape not in (shape, ()):
             continue
         operands = [made.invars[0], other] if position == 0 else [other, made.invars[0]]
+        if not other.aval.shape:
+            result = writer.emit(eqn.primitive, operands, **eqn.params)
+            why = "computed with the numbers, then broadcast"
+            return _instead(eqn, writer, why, "broadcast_in_dim", *result, **made.params)
         why = "the number need not be broadcast"
         return _instead(eqn, writer, why, eqn.primitive.name, *operands, **eqn.params)
     return None

@@ -103,6 +103,12 @@ CASES = {
     "stack and unstack": ("shapes", lambda x: jnp.unstack(jnp.stack([x, 2 * x])), V),
     "constant index": ("shapes", lambda x: lax.dynamic_slice(x, (7,), (2,)), V),
     "broadcast number": ("shapes", lambda x: x * jnp.full((3,), 2.0, x.dtype), V),
+    "two numbers, one broadcast": (
+        "shapes, remove dead code",
+        lambda x, y: lax.div(lax.broadcast_in_dim(x[0], (3,), ()), y),
+        V,
+        np.float32(2.0),
+    ),
     "sum over size 1": ("shapes", lambda x: jnp.sum(x[None], axis=0), V),
     "scaled transpose": ("shapes, remove dead code", lambda x: 2.0 * x.T, M),
     "function of a broadcast": (

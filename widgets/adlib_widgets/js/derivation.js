@@ -236,8 +236,7 @@ class DerivationExplorer {
     this.scrub.set(stage);
     this.back.disabled = stage === 0;
     this.next.disabled = stage === this.data.programs.length - 1;
-    const most = this.view.stage.clientWidth > 1000 ? 520 : 400;
-    this.grid.style.gridTemplateColumns = `max-content repeat(${stage + 1}, fit-content(${most}px))`;
+    this.grid.style.gridTemplateColumns = `max-content repeat(${stage + 1}, fit-content(400px))`;
     for (const element of this.grid.querySelectorAll("[data-program]")) {
       const at = Number(element.dataset.program);
       element.hidden = at > stage;

@@ -81,9 +81,15 @@ export function lineButton(line, attributes) {
     "button",
     { type: "button", class: `derivation-line derivation-${line.role}`, ...attributes },
     h("span", { class: "derivation-step", title: ROLES[line.role] || null }, `${marks[line.role] ?? ""}${line.step}`),
-    h("span", { class: "derivation-text" }, line.text),
+    h("span", { class: "derivation-text" }, breakable(line.text)),
     hasShape(line.type) && h("span", { class: "derivation-type" }, typeText(line.type)),
   );
+}
+
+/** A text that may break after an opening bracket as well. */
+function breakable(text) {
+  const parts = text.split(/(?<=\[)/);
+  return parts.flatMap((part, i) => (i ? [h("wbr"), part] : [part]));
 }
 
 /** The programs inside of an equation, as lists. */

@@ -117,8 +117,9 @@ class _Net:
                         continue
                     swapped = _crossed(above[i + 1], above[i]) + _crossed(below[i + 1], below[i])
                     if swapped < now:
-                        for row in (layer, above, below):
-                            row[i], row[i + 1] = row[i + 1], row[i]  # type: ignore[index]
+                        layer[i], layer[i + 1] = layer[i + 1], layer[i]
+                        above[i], above[i + 1] = above[i + 1], above[i]
+                        below[i], below[i + 1] = below[i + 1], below[i]
                         at[layer[i]], at[layer[i + 1]] = i, i + 1
                         changed.update((depth - 1, depth, depth + 1))
             active = changed & set(range(len(self.layers)))
