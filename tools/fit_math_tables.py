@@ -75,6 +75,10 @@ def erfc_scaled(t: mpf) -> mpf:
     return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
 
 
+def log_erfc(v: mpf) -> mpf:
+    return mp.log(mp.erfc(v + mpf(LOG_ERFC_START)))
+
+
 def cube_root(m: mpf) -> mpf:
     return mp.cbrt(m)
 
@@ -104,6 +108,7 @@ def end_of(x: float) -> mpf:
     return (mpf(x) - 2) / (mpf(x) + 2)
 
 
+LOG_ERFC_START = 0.84375
 ROOT_EIGHTH = float((mp.sqrt(2) - 1) ** 2) * 1.0001  # tan(π/8)²
 LOG_END = float(((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2) * 1.001
 QUARTER = float((mp.pi / 4) ** 2) * 1.001
@@ -119,6 +124,7 @@ FITS: dict[str, tuple[Real, float, float, int, int]] = {
     "atan": (atan_tail, 0, ROOT_EIGHTH, 5, 12),
     "erf": (erf_tail, 0, 0.7225, 7, 13),
     "erfc": (erfc_scaled, -1, float(end_of(28.0)), 12, 24),
+    "log_erfc": (log_erfc, 0, 3.2, 10, 10),
     "cbrt": (cube_root, 1, 2, 3, 3),
 }
 # pieces of erf_inv: (name, first w, last w, centre, whether in √w, degrees)
@@ -171,8 +177,8 @@ def main() -> None:
     mp.dps = 420
     digits = hex(int(mp.floor(2 / mp.pi * mpf(2) ** bits)))[2:]
     pieces = [f'    "{digits[i : i + 80]}"' for i in range(0, len(digits), 80)]
-    ln2 = hex(int(mp.floor(mp.ln2 * mpf(2) ** 256)))
-    tail = ["", "# log 2 · 2**256", f"LN2 = {ln2}"]
+    ln2 = int(mp.floor(mp.ln2 * mpf(2) ** 256))
+    tail = ["", "# log 2 · 2**256", f"LN2 = 0x{ln2:X}"]
     print("\n".join([*lines, *pieces[:-1], f"{pieces[-1]},", "    16,", ")", *tail]))
 
 

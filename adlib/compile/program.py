@@ -26,8 +26,14 @@ from adlib.core.primitive import registry
 from adlib.core.program import Program
 from adlib.core.program import program as reference
 
-# Element operations below which a program is compiled without optimising it.
-_LITTLE = 2000
+
+def _pays(lines: int, work: int) -> bool:
+    """Whether optimising pays, for a program of so many lines that does so many operations.
+
+    Optimising takes 0.1 ms a line, which a program that does little earns back only after
+    thousands of calls; of long programs, which take seconds, fewer calls are expected.
+    """
+    return work > 28 * lines * (1 + lines / 5000)
 
 
 class Compiled:
@@ -50,10 +56,9 @@ class Compiled:
         self.llvm = ""
         if self.segments:
             entry.render_entries(module, [(_entry_name(s), s) for s in self.segments.values()])
+            text = module.text()
             work = sum([s.work for s in self.segments.values()])
-            loops = any(s.fallible for s in self.segments.values())
-            quick = engine.QUICK if work < _LITTLE and not loops else ""
-            self.llvm = quick + module.text()
+            self.llvm = text if _pays(text.count("\n"), work) else engine.QUICK + text
         self.source, names = _Writer(self).write()
         if self.segments:
             entries = [_entry_name(s) for s in self.segments.values()]

@@ -34,7 +34,7 @@ FUNCTIONS = {
     "asinh": (mp.asinh, 0.8),
     "acosh": (mp.acosh, 1.2),
     "atanh": (mp.atanh, 0.8),
-    "erf": (mp.erf, 1.0),
+    "erf": (mp.erf, 1.6),
     "erfc": (mp.erfc, 2.5),
     "erf_inv": (mp.erfinv, 3.5),
     "pow": (mp.power, 0.8),

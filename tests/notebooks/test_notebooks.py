@@ -45,6 +45,7 @@ VIEWS = [
     "14_memory",
     "15_why_nan",
 ]
+RESEARCH = ["20_binomial_checkpointing", "21_vertex_elimination", "22_taylor_mode"]
 PERSONAL_PATH = re.compile(r"(/home/|/Users/|/root/|/tmp/|/work/|[A-Z]:\\\\?Users)")
 COMPARED = ("text/plain", "text/html", "image/svg+xml")
 
@@ -85,6 +86,7 @@ def solutions(path: Path) -> list[str]:
 def test_the_course_is_complete():
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == COURSE
     assert sorted(path.stem for path in (FOLDER / "views").glob("*.ipynb")) == VIEWS
+    assert sorted(path.stem for path in (FOLDER / "research").glob("*.ipynb")) == RESEARCH
     assert {path.stem for path in PATHS} <= {*PARTS, *EXERCISES_OF_VIEWS}
 
 

@@ -14,6 +14,7 @@ from adlib.compile.mathfns.formats import (
     format_of,
     ordered,
     polynomial,
+    power_of_two,
     quotient,
     scaled,
     two_product,
@@ -66,9 +67,14 @@ def erf(x: Scalar) -> Scalar:
     size = clamped(abs(x), 0.0, 4.0 if x.dtype == FLOAT32 else 6.0)
     z = size * size
     near = fma(size, polynomial(z, format_of(x).tables["erf"]), size)
-    high, low, n = _erfc_parts(size)
-    first, error = fast_sum(x.constant(1.0), -scaled(high, n))
-    far = first + (error - scaled(low, n))
+    if x.dtype == FLOAT32:  # where erfc need not be known to all its digits
+        logarithm = polynomial(size - 0.84375, format_of(x).tables["log_erfc"])
+        first, rest, n = exp_parts(logarithm)
+        far = 1.0 - (first + rest) * power_of_two(n + format_of(x).magic)
+    else:
+        high, low, n = _erfc_parts(size)
+        first, error = fast_sum(x.constant(1.0), -scaled(high, n))
+        far = first + (error - scaled(low, n))
     return select(size < 0.85, near, far).copysign(x)
 
 

@@ -15,6 +15,8 @@ from adlib.compile.simplify.rewriting import Log, Writer, counted, rewrite
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 
 _LOOPS = frozenset({"scan", "while"})
+# Run when it is their turn: a user's function may fail where the loop would not have called it.
+_STAY = frozenset({"optimization_barrier", "pure_callback"})
 # Cheaper to make in each round than to read from memory.
 _CHEAP = frozenset({"broadcast_in_dim", "iota", "reshape", "squeeze", "convert_element_type"})
 
@@ -299,7 +301,7 @@ def _hoisted(loop: _Loop, writer: Writer) -> _Loop:
     names = set(outside) | set(known)
     for eqn in body.eqns:
         operands = [v for v in eqn.invars if type(v) is Var]
-        plain = not eqn.has_effect and eqn.primitive.name != "optimization_barrier"
+        plain = not eqn.has_effect and eqn.primitive.name not in _STAY
         if plain and operands and all(v in names for v in operands):
             invariant.append(eqn)
             names.update(eqn.outvars)

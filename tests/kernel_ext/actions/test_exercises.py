@@ -202,3 +202,86 @@ def test_html_escapes():
     exercise("tree", {"<b>": 1.0, "c": 2.0})
     html = check("tree", {"<b>": -1.0, "c": 2.0})._repr_mimebundle_()["text/html"]
     assert "&lt;b&gt;" in html and "['<b>']" not in html
+
+
+def test_named_factors_and_known_mistakes():
+    exercise(
+        "layer",
+        lambda w, x: w * (1 - jnp.tanh(w * x) ** 2),
+        points=[(0.5, 1.0), (1.5, -0.3), (-2.0, 0.7)],
+        factors={"1 - tanh²": lambda w, x: 1 - np.tanh(w * x) ** 2},
+        mistakes={"this is the value, not the slope": lambda w, x: np.tanh(w * x)},
+    )
+    assert check("layer", lambda w, x: w).message == "The factor 1 - tanh² is missing."
+    assert check("layer", lambda w, x: -w).message == (
+        "The factor 1 - tanh² is missing, and the sign is wrong."
+    )
+    twice = check("layer", lambda w, x: w * (1 - jnp.tanh(w * x) ** 2) ** 2)
+    assert twice.message == "The factor 1 - tanh² is there once too often."
+    assert check("layer", lambda w, x: jnp.tanh(w * x)).message == (
+        "This is the value, not the slope."
+    )
+
+
+def test_a_known_mistake_that_is_right_by_chance_is_no_mistake():
+    exercise("one", lambda x: x, points=[1.0], mistakes={"squared": lambda x: x * x})
+    assert check("one", lambda x: x)
+
+
+def test_properties_come_last_and_may_raise():
+    def even(attempt):
+        return "" if attempt(-1.0) == attempt(1.0) else "it is not even"
+
+    exercise("square", lambda x: x * x, points=[2.0, 3.0], properties={"even": even})
+    verdict = check("square", lambda x: x * x)
+    assert verdict.message == "Checked at 2 points: values, shapes, even."
+    assert check("square", lambda x: x * x if x > 0 else 5.0).message == "It is not even."
+    raising = check("square", lambda x: x * x if x > 0 else {}["key"]).message
+    assert raising.startswith(
+        "The values are right, but the answer fails at: even. It raises KeyError: 'key' (test_exe"
+    )
+
+
+def test_an_attempt_is_called_through_a_transformation():
+    def centred(x):
+        return x - adlib.lax.pmean(x, "batch")
+
+    exercise(
+        "centred",
+        centred,
+        points=[(jnp.array([1.0, 2.0, 6.0]),)],
+        through=lambda one: adlib.vmap(one, axis_name="batch"),
+    )
+    assert check("centred", centred)
+    assert "The dots still stand" in check("centred", lambda x: ...).message
+    assert "gives None" in check("centred", lambda x: None).message
+    assert "factor x" not in check("centred", lambda x: x).message
+
+
+def test_results_whose_keys_depend_on_the_point():
+    exercise("count", lambda word: {c: word.count(c) for c in word}, points=[("aab",), ("c",)])
+    assert check("count", lambda word: {c: word.count(c) for c in sorted(word)})
+    assert "the key 'b' is missing" in check("count", lambda word: {word[0]: 2}).message
+
+
+def test_truth_values():
+    exercise("positive", lambda x: x > 0, points=[1.0, -1.0, 2.0, -3.0])
+    assert check("positive", lambda x: bool(x > 0))
+    assert "right at 2 of 4 points" in check("positive", lambda x: True).message
+
+
+def test_the_list_knows_what_is_solved(declared):
+    exercise("area", 6.0, level="warm-up")
+    check("area", 6.0)
+    listed = exercises.exercise_list()
+    assert repr(listed) == "slope           open\narea   warm-up  solved\n1 of 2 solved"
+    assert "1 of 2 solved" in listed._repr_mimebundle_()["text/html"]
+    exercise("area", 6.0, level="warm-up")
+    assert repr(exercises.exercise_list(["area"])).endswith("0 of 1 solved")
+
+
+def test_nothing_is_no_answer():
+    exercise("area", 6.0)
+    assert check("area", None).message == "There is no value: the last line has to be the answer."
+    exercise("f", f, points=[1.0])
+    assert check("f", None).message == "A function is wanted, and this is nothing."

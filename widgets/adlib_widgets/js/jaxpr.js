@@ -1,18 +1,19 @@
 // The graph of a jaxpr beside its equations and the user's code, linked by hover and selection.
 
 import {
-  amount, ask, button, bytesText, choice, download, frame, h, hasKernel, listen, numberText, put,
-  savePng, saveSvg, toggle,
+  amount, ask, button, choice, download, frame, h, hasKernel, listen, put, savePng, saveSvg,
+  toggle,
 } from "./common.js";
+import { costScale, costText, legendParts, shareOn } from "./jaxpr_costs.js";
 import { makeGraph } from "./jaxpr_graph.js";
-import { costText, countText, makeDetails, makeSource, makeText, secondsText } from "./jaxpr_panes.js";
+import { makeDetails, makeSource, makeText } from "./jaxpr_panes.js";
 import { indexed } from "./jaxpr_program.js";
+import { NOWHERE, neighbour } from "./jaxpr_walk.js";
 
 const COLORS = [
   ["none", "nothing"], ["flops", "flops"], ["bytes", "bytes"], ["seconds", "seconds"],
   ["magnitude", "magnitude"],
 ];
-const UNITS = { flops: countText, bytes: bytesText, seconds: secondsText, magnitude: numberText };
 const HELP =
   "Keys in the graph: ↑ ↓ to what makes and what reads the selected value, ← → beside it, Enter " +
   "folds and unfolds, I goes into an open box and O out of it, / searches, N and P go through the " +
@@ -121,12 +122,13 @@ function render({ model, el }) {
 
   // --- how things look ----------------------------------------------------------------------
 
+  const isDark = () => view.root.dataset.theme === "dark";
+
   function tileLook(path, isOpen) {
     const names = [...(tileLooks.get(path) ?? [])].map((name) => `adlib-j-${name}`).join(" ");
-    const share = isOpen ? null : shareOf(path);
+    const share = isOpen ? null : shareOn(scaleOf, program, path, model.get("measures"));
     if (share === null) return { class: names, fill: "", hot: false };
-    const dark = view.root.dataset.theme === "dark";
-    return { class: names, fill: amount(share, dark), hot: dark && share > 0.45 };
+    return { class: names, fill: amount(share, isDark()), hot: isDark() && share > 0.45 };
   }
 
   function linkLook(source, target) {
@@ -143,46 +145,14 @@ function render({ model, el }) {
       .join("\n");
   }
 
-  /** Where a cost stands between the least and the most, by orders of magnitude. */
-  function shareOf(path) {
-    if (!scaleOf) return null;
-    const found = program.cost(path, scaleOf.kind, model.get("measures"));
-    if (!found || !(found.value > 0)) return null;
-    const { low, high } = scaleOf;
-    return high > low ? 0.08 + 0.92 * (Math.log(found.value / low) / Math.log(high / low)) : 1;
-  }
-
   function recolor() {
     const kind = model.get("color");
     const measures = model.get("measures");
     colors.querySelector("select").value = kind;
-    scaleOf = null;
-    legend.hidden = true;
-    if (kind !== "none" && (["flops", "bytes"].includes(kind) || measures[kind])) {
-      const values = [...program.nodes.map((node) => node.path),
-        ...program.boxes.filter((box) => box.group).map((box) => box.path)]
-        .map((path) => program.cost(path, kind, measures)?.value ?? 0)
-        .filter((value) => value > 0);
-      if (values.length) {
-        const [low, high] = [Math.min(...values), Math.max(...values)];
-        scaleOf = { kind, low, high };
-        drawLegend(kind, low, high, measures);
-      }
-    }
+    scaleOf = kind === "none" ? null : costScale(program, kind, measures);
+    legend.hidden = !scaleOf;
+    if (scaleOf) legend.replaceChildren(...legendParts(scaleOf, measures, isDark()));
     mark();
-  }
-
-  function drawLegend(kind, low, high, measures) {
-    const dark = view.root.dataset.theme === "dark";
-    const stops = [0.08, 0.3, 0.55, 0.8, 1].map((share) => amount(share, dark)).join(", ");
-    const text = UNITS[kind];
-    const partial = ["seconds", "magnitude"].includes(kind) && measures.complete === false;
-    legend.hidden = false;
-    legend.replaceChildren(
-      h("span", {}, kind), h("span", {}, text(low)),
-      h("span", { class: "adlib-j-scale", style: `background: linear-gradient(90deg, ${stops})` }),
-      h("span", {}, text(high)),
-      partial ? h("span", {}, "(first rounds of long loops)") : "");
   }
 
   // --- folding ------------------------------------------------------------------------------
@@ -291,34 +261,11 @@ function render({ model, el }) {
 
   // --- keyboard -----------------------------------------------------------------------------
 
-  /** The tile to go to from the selected one; the directions are those of the picture. */
-  function neighbour(direction) {
-    const tile = graph.tile(shownAs(selected()));
-    if (!tile) return null;
-    const { level } = tile;
-    if (direction === "in") return tile.inner[0]?.tiles[0] ?? null;
-    if (direction === "out") return level.owner;
-    const middle = tile.x + tile.w / 2;
-    const nearest = (tiles) => tiles.sort((a, b) =>
-      Math.abs(a.x + a.w / 2 - middle) - Math.abs(b.x + b.w / 2 - middle))[0];
-    if (direction === "up" || direction === "down") {
-      const [near, far] = direction === "up" ? ["target", "source"] : ["source", "target"];
-      const others = level.links.filter((link) => link[near] === tile).map((link) => link[far]);
-      return nearest(others) ?? level.owner;
-    }
-    const beside = level.tiles
-      .filter((one) => one.y < tile.y + tile.h && one.y + one.h > tile.y)
-      .sort((a, b) => a.x - b.x);
-    return beside[beside.indexOf(tile) + (direction === "left" ? -1 : 1)] ?? null;
-  }
-
   function walk(direction) {
-    const next = selected() ? neighbour(direction) : graph.tile(program.nodes[0]?.path);
+    const next = selected()
+      ? neighbour(graph, shownAs(selected()), direction) : graph.tile(program.nodes[0]?.path);
     if (next) select(next.json.p, { reveal: true });
-    else view.say({
-      up: "Nothing makes this.", down: "Nothing reads this.", left: "Nothing is left of this.",
-      right: "Nothing is right of this.", in: "This is not open.", out: "This is in no box.",
-    }[direction]);
+    else view.say(NOWHERE[direction]);
   }
 
   const keys = {

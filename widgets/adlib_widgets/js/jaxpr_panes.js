@@ -1,6 +1,7 @@
 // Beside the graph: the program's lines, the user's code, and all about the selected node.
 
-import { bytesText, h, numberText } from "./common.js";
+import { h } from "./common.js";
+import { costText } from "./jaxpr_costs.js";
 
 /** Scroll `line` into the middle of its pane, and nothing else on the page. */
 function bringInto(pane, line) {
@@ -212,37 +213,4 @@ export function makeDetails(program, { onselect, onopen }) {
         h("dl", {}, rows));
     },
   };
-}
-
-/** Costs in words. */
-export function costText(program, path, measures) {
-  const parts = [];
-  const flops = program.cost(path, "flops", measures);
-  const moved = program.cost(path, "bytes", measures);
-  const { node } = program.byPath.get(path);
-  if (node && node.kind !== "equation") return "";
-  if (flops && (flops.value || !flops.partial))
-    parts.push(`${flops.partial ? "at least " : ""}${countText(flops.value)} ${flops.value === 1 ? "flop" : "flops"}`);
-  if (moved) parts.push(`${bytesText(moved.value)} read and written`);
-  const seconds = program.cost(path, "seconds", measures);
-  if (seconds) parts.push(secondsText(seconds.value));
-  const rounds = node ? measures.runs?.[node.index] ?? node.rounds : 1;
-  if (rounds > 1) parts.push(`in ${rounds} rounds`);
-  const size = program.cost(path, "magnitude", measures);
-  if (size) parts.push(`largest magnitude ${numberText(size.value)}`);
-  const bad = ["nans", "infs"].map((kind) => (node ? measures[kind]?.[node.index] : 0) || 0);
-  if (bad[0]) parts.push(`${bad[0]} nan`);
-  if (bad[1]) parts.push(`${bad[1]} inf`);
-  return parts.join(", ");
-}
-
-/** A number of things, with thousands apart. */
-export function countText(value) {
-  return value >= 1e6 ? numberText(value) : Math.round(value).toLocaleString("en");
-}
-
-/** A time, in the unit that suits it. */
-export function secondsText(value) {
-  if (value >= 1) return `${numberText(value)} s`;
-  return value >= 1e-3 ? `${numberText(value * 1e3)} ms` : `${numberText(value * 1e6)} µs`;
 }
