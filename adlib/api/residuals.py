@@ -24,7 +24,8 @@ class Residual(NamedTuple):
 
 
 def saved_residuals(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Residual]:
-    """The values that ``grad`` of ``fun`` keeps at arguments of these types, in order.
+    """The values that ``grad`` of ``fun`` keeps at arguments of these types: constants, then
+    arguments in their order, then results in the order of the program.
 
     Scalar constants and concrete arrays that the function holds anyway are not among them.
 
@@ -43,7 +44,10 @@ def saved_residuals(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> list[
     names = dict(zip(known.invars, argument_names(fun, args, kwargs), strict=False))
     makers = {var: eqn for eqn in known.eqns for var in eqn.outvars}
     kept = known.outvars[len(known.outvars) - split.residuals :]
-    return [Residual(var.aval, _origin(var, names, makers)) for var in kept if isinstance(var, Var)]
+    variables = [var for var in kept if isinstance(var, Var)]
+    place = {var: i for i, var in enumerate([*known.invars, *makers])}
+    variables.sort(key=lambda var: place.get(var, -1))
+    return [Residual(var.aval, _origin(var, names, makers)) for var in variables]
 
 
 def _origin(var: Var, names: dict[Var, str], makers: dict[Var, Eqn]) -> str:

@@ -30,7 +30,7 @@ class ControlPart:
         self.bodies = [whole(p, f"{name}_{letter(i)}") for i, p in enumerate(step.programs)]
         self.kind = step.eqn.primitive.name
         # how often a while loop goes round is not known: often enough to be worth compiling well
-        rounds = {"scan": step.eqn.params.get("length"), "while": 1000}.get(self.kind, 1)
+        rounds = {"scan": step.eqn.params.get("length"), "while": 10_000}.get(self.kind, 1)
         self.work = max(1, sum(b.work for b in self.bodies)) * rounds
         self.fallible = self.kind != "cond" or any(b.fallible for b in self.bodies)
         self.scratch = 0

@@ -10,6 +10,8 @@ import importlib.util
 import threading
 from typing import Any
 
+from adlib.compile import layout
+
 _lock = threading.RLock()
 
 QUICK = "; quick\n"  # the first line of text that is not worth optimising
@@ -17,10 +19,12 @@ QUICK = "; quick\n"  # the first line of text that is not worth optimising
 
 @functools.cache
 def available() -> bool:
-    """Whether native code can be made: llvmlite is installed and knows this machine."""
+    """Whether native code can be made: llvmlite is installed and knows this machine, and
+    array objects are laid out as it reads them."""
     if importlib.util.find_spec("llvmlite") is None:
         return False
     try:
+        layout.layout()
         return _engine() is not None
     except Exception:  # a broken installation: the reference executor works without it
         return False

@@ -74,6 +74,9 @@ def _table_text(dtype: str, content: bytes) -> str:
     return f"[{len(values)} x {type_}] [{items}]"
 
 
+_UNROLLED = 64  # rounds of a loop that may be written out; of loops around loops, a sixteenth
+
+
 class Module:
     """Collects functions, the intrinsics that they use, tables and loop hints."""
 
@@ -132,11 +135,21 @@ class Module:
             )
         return "@interrupted"
 
-    def loop_hint(self, interleave: int) -> str:
-        """Metadata that asks the vectorizer for ``interleave`` copies of the body."""
+    def loop_hint(self, interleave: int, unroll: bool) -> str:
+        """Metadata that asks the vectorizer for ``interleave`` copies of the body (0: as it likes),
+        and forbids unrolling: LLVM would write out loops of a thousand rounds, for seconds."""
+        wishes = []
+        if interleave:
+            wishes.append(f'!{{!"llvm.loop.interleave.count", i32 {interleave}}}')
+        if not unroll:
+            wishes.append('!{!"llvm.loop.unroll.disable"}')
+        if not wishes:
+            return ""
         first = len(self._hints)
-        self._hints.append(f"!{first} = distinct !{{!{first}, !{first + 1}}}")
-        self._hints.append(f'!{first + 1} = !{{!"llvm.loop.interleave.count", i32 {interleave}}}')
+        places = [first + 1 + k for k in range(len(wishes))]
+        listed = ", ".join(f"!{place}" for place in (first, *places))
+        self._hints.append(f"!{first} = distinct !{{{listed}}}")
+        self._hints += [f"!{place} = {wish}" for place, wish in zip(places, wishes, strict=True)]
         return f", !llvm.loop !{first}"
 
     def text(self) -> str:
@@ -294,10 +307,10 @@ class _Writer:
             results.append(combined)
         self.line(f"{following} = add nuw nsw i64 {index}, 1")
         more = self.assign(f"icmp ult i64 {following}, {limit}")
-        hint = ""
-        if not loops(loop.body):
-            interleave = interleave_count(loop.body, math.prod(nest.extents))
-            hint = self.module.loop_hint(interleave) if interleave else ""
+        inner = not loops(loop.body)
+        interleave = interleave_count(loop.body, math.prod(nest.extents)) if inner else 0
+        unroll = nest.extents[loop.axis] <= (_UNROLLED if inner else _UNROLLED // 16)
+        hint = self.module.loop_hint(interleave, unroll)
         last = self.block
         self.line(f"br i1 {more}, label %{head}, label %{tail}{hint}")
         header = [f"  {index} = phi i64 [ {first}, %{before} ], [ {following}, %{last} ]"]
@@ -333,7 +346,8 @@ class _Writer:
             results.append(self.combine(wider, phi, part))
         more = self.assign(f"icmp ult i64 {following}, {extent}")
         last = self.block
-        self.line(f"br i1 {more}, label %{head}, label %{tail}")
+        hint = self.module.loop_hint(0, False)
+        self.line(f"br i1 {more}, label %{head}, label %{tail}{hint}")
         header.append(f"  {first} = phi i64 [ 0, %{before} ], [ {following}, %{last} ]")
         for acc, phi, dtype, result in zip(loop.accumulators, phis, wide, results, strict=True):
             initial = constant_text(acc.identity, dtype)

@@ -52,6 +52,6 @@ def test_linear_functions_keep_nothing():
 def test_printing(capsys):
     print_saved_residuals(lambda x, *, k: x * k, jnp.ones(2), k=jnp.ones(2))
     assert capsys.readouterr().out.splitlines() == [
-        "f32[2] from the argument k",
         "f32[2] from the argument x",
+        "f32[2] from the argument k",
     ]

@@ -1,11 +1,7 @@
-"""Thousands of equations open folded in a moment, and their picture follows the hand.
+"""Thousands of equations open folded, few elements in the page, and their picture can be dragged.
 
-What is measured is the processor's time, in Python and in the page: the machine may be busy with
-other tests.
+How fast this is, ``python -m benchmarks.views`` measures.
 """
-
-import json
-import time
 
 import numpy as np
 import pytest
@@ -16,8 +12,6 @@ from adlib_widgets import show_jaxpr
 
 pytestmark = pytest.mark.browser
 
-OPENING = 2.0  # seconds
-FRAME = 0.016  # seconds for a picture, at sixty of them in a second
 MOVES = 60
 
 # Drags the picture by a pixel before each frame.
@@ -45,36 +39,17 @@ def unrolled(weights, rows):
     return state.sum()
 
 
-@pytest.fixture
-def page_seconds(module_page):
-    """The seconds that the page's main thread has computed so far."""
-    session = module_page.page.context.new_cdp_session(module_page.page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def seconds() -> float:
-        metrics = session.send("Performance.getMetrics")["metrics"]
-        return next(each["value"] for each in metrics if each["name"] == "TaskDuration")
-
-    return seconds
-
-
-def test_two_thousand_equations_open_folded_and_pan(module_page, page_seconds):
+def test_two_thousand_equations_open_folded_and_pan(module_page):
     rows = np.ones((180, 3), np.float32)
-    start = time.process_time()
     view = show_jaxpr(adlib.grad(unrolled))(np.ones((3, 3), np.float32) / 4, rows)
-    explorer = view.explore()
-    json.dumps([explorer.data, explorer.drawing])
-    in_python = time.process_time() - start
     assert len(view.jaxpr.jaxpr.eqns) > 2000
-
-    start = page_seconds()
-    shown = module_page.explore(explorer)
+    shown = module_page.explore(view.explore())
     shown.el.locator(".adlib-j-tile").first.wait_for()
-    assert in_python + page_seconds() - start < OPENING
-    assert shown.el.locator(".adlib-j-tile").count() < 100  # folded
+    assert shown.el.locator(".adlib-j-tile").count() < 100
+    # the work of a frame is bounded by what is in the picture
+    assert shown.evaluate("el.querySelector('svg.adlib-j-svg').querySelectorAll('*').length") < 2000
 
     picture = shown.el.locator("svg.adlib-j-svg")
-    before, start = picture.get_attribute("viewBox"), page_seconds()
+    before = picture.get_attribute("viewBox")
     shown.evaluate(PAN, MOVES)
-    assert (page_seconds() - start) / MOVES < FRAME
     assert picture.get_attribute("viewBox") != before

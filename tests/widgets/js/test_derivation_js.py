@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 import adlib.numpy as jnp
 from adlib import lax
 from adlib_widgets import DerivationView, show_derivation
-from adlib_widgets.bundle import script
+from adlib_widgets.bundle import script, style
 
 pytestmark = pytest.mark.browser
 
@@ -234,3 +234,21 @@ def test_jit_shows_what_became_of_each_equation_and_what_is_fused(module_page):
     expect(view.el.locator(".derivation-card")).to_contain_text("Jit: removed: nothing reads")
     explorer.stage = 0
     expect(letters).to_have_count(0)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_the_traits_of_a_new_run_come_in_any_order(module_page, explorer, last):
+    view = module_page.show(script("derivation"), _state(explorer), style("derivation"))
+    others = [show_derivation(jnp.sin, "jvp")(1.0), show_derivation(wave)(1.0)]
+    for other in others:
+        state = _state(other.explore())
+        data = {"data": state.pop("data")}
+        view.update(**({**state, **data} if last else {**data, **state}))
+    expect(view.el.locator(".derivation-label")).to_have_count(4)
+    expect(view.el.locator(".derivation-head[data-program]:visible")).to_have_count(5)
+
+
+def _state(explorer):
+    names = [name for name in explorer.traits(sync=True) if name[0] != "_"]
+    left_out = ("layout", "tabbable", "tooltip")
+    return {name: getattr(explorer, name) for name in names if name not in left_out}

@@ -54,8 +54,9 @@ def test_the_list_is_what_is_alive_the_largest_first(module_page, explorer):
 
 def test_a_click_on_the_curve_moves_the_cursor(module_page, explorer):
     view = module_page.explore(explorer)
-    box = view.el.locator(".memory-plot").bounding_box()
-    module_page.page.mouse.click(box["x"] + box["width"] - 20, box["y"] + 100)
+    plot = view.el.locator(".memory-plot")
+    plot.click(position={"x": plot.bounding_box()["width"] - 20, "y": 100})
+    expect(plot).to_have_attribute("aria-valuenow", "13")
     assert explorer.moment == 13
 
 
@@ -183,3 +184,20 @@ def test_a_function_with_checkpoints_of_its_own(module_page):
     expect(view.el.get_by_text("2nd run").or_(view.el.get_by_text("second run"))).to_be_visible()
     expect(view.el.locator(".memory-tradebox")).to_contain_text("has checkpoints of its own")
     expect(view.el.locator(".memory-trial")).to_contain_text("Its own checkpoints run 6 of 9")
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_the_traits_of_a_new_run_come_in_any_order(module_page, explorer, last):
+    view = module_page.show(script("memory"), _state(explorer), style("memory"))
+    others = [show_memory(lambda x: x)(1.0), show_memory(chain)(np.ones(10))]
+    for other in others:
+        state = _state(other.explore())
+        data = {"data": state.pop("data")}
+        view.update(**({**state, **data} if last else {**data, **state}))
+    expect(view.el.locator(".adlib-status")).to_contain_text("of 14")
+
+
+def _state(explorer):
+    names = [name for name in explorer.traits(sync=True) if name[0] != "_"]
+    left_out = ("layout", "tabbable", "tooltip")
+    return {name: getattr(explorer, name) for name in names if name not in left_out}

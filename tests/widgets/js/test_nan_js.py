@@ -8,6 +8,7 @@ import adlib.numpy as jnp
 from adlib.inspect import ArraySummary, BadEquation, NamedSummary, NanRecord
 from adlib.inspect.nan_trail import TrailRow, TrailValue
 from adlib_widgets import NanView, why_nan
+from adlib_widgets.bundle import script, style
 
 pytestmark = pytest.mark.browser
 
@@ -122,3 +123,21 @@ def test_names_that_hold_markup_stay_text(module_page, nasty):
     view = module_page.explore(NanView(record).explore())
     expect(view.el.locator("tr[data-row]")).to_contain_text("<script>")
     assert view.el.locator("script").count() == 0
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_the_traits_of_a_new_run_come_in_any_order(module_page, explorer, last):
+    view = module_page.show(script("nan"), _state(explorer), style("nan"))
+    others = [why_nan(entropy)(np.array([1.0])), why_nan(jnp.log)(np.array([0.0]))]
+    for other in others:
+        state = _state(other.explore())
+        data = {"data": state.pop("data")}
+        view.update(**({**state, **data} if last else {**data, **state}))
+    expect(view.el.locator(".nan-verdict")).to_contain_text("The result holds infinity.")
+    expect(view.el.locator('tr[data-row="log_0"]')).to_have_class("nan-chosen")
+
+
+def _state(explorer):
+    names = [name for name in explorer.traits(sync=True) if name[0] != "_"]
+    left_out = ("layout", "tabbable", "tooltip")
+    return {name: getattr(explorer, name) for name in names if name not in left_out}

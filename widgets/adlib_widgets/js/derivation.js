@@ -38,8 +38,8 @@ class DerivationExplorer {
     this.onkey = (event) => this.key(event);
     this.view.root.addEventListener("keydown", this.onkey);
     this.stops = [
-      listen(model, ["stage"], () => this.toStage()),
-      listen(model, ["selected"], () => this.light({ reveal: true })),
+      listen(model, ["stage"], () => this.current() && this.toStage()),
+      listen(model, ["selected"], () => this.current() && this.light({ reveal: true })),
       listen(model, ["data", "title"], () => this.reset()),
     ];
     const sizes = new ResizeObserver(() => this.drawLinks());
@@ -89,7 +89,15 @@ class DerivationExplorer {
 
   // --- drawing ---
 
+  /** Whether what is drawn is the present record; if not, it is drawn now (traits come in any order). */
+  current() {
+    if (this.drawn === this.data) return true;
+    this.reset();
+    return false;
+  }
+
   reset() {
+    this.drawn = this.data;
     this.families = families(this.data.programs);
     this.shownBands = FIRST_BANDS;
     const known = new Set(this.data.programs.flatMap((program, p) => program.lines.map((_, i) => keyOf(p, i))));

@@ -45,7 +45,8 @@ class MemoryExplorer {
     this.onkey = (event) => this.key(event);
     this.view.root.addEventListener("keydown", this.onkey);
     this.stops = [
-      listen(model, TRAITS, () => this.follow()),
+      // traits come in any order: those of a new run are drawn with its data
+      listen(model, TRAITS, () => (this.run === this.data ? this.follow() : this.reset())),
       listen(model, ["data", "title"], () => this.reset()),
     ];
     const sizes = new ResizeObserver(() => this.resize());
@@ -120,6 +121,7 @@ class MemoryExplorer {
   }
 
   reset() {
+    this.run = this.data;
     this.plans.clear();
     this.drawn = null;
     const { places, can_try: canTry } = this.data;

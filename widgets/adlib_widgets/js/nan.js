@@ -39,7 +39,7 @@ class NanExplorer {
     themes.observe(this.view.root, { attributes: true, attributeFilter: ["data-theme"] });
     this.stops = [
       () => themes.disconnect(),
-      listen(model, ["selected", "sweep"], () => this.follow()),
+      listen(model, ["selected", "sweep"], () => this.current() && this.follow()),
       listen(model, ["data", "title"], () => this.reset()),
     ];
     this.reset();
@@ -66,8 +66,16 @@ class NanExplorer {
 
   // --- drawing ---
 
+  /** Whether what is drawn is the present run; if not, it is drawn now (traits come in any order). */
+  current() {
+    if (this.drawn === this.data) return true;
+    this.reset();
+    return false;
+  }
+
   reset() {
     const { data } = this;
+    this.drawn = data;
     this.verdict.replaceChildren(h("span", { class: data.good ? "nan-ok" : "nan-bad", "aria-hidden": "true" }, data.good ? "✓" : "✗"), ` ${data.headline}`);
     this.verdict.classList.toggle("nan-calm", data.good);
     this.findings.replaceChildren(...data.findings.map((finding, i) => this.card(finding, i)));

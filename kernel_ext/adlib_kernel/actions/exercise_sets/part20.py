@@ -59,6 +59,14 @@ def _pulls_at_the_start(
     return u
 
 
+def _pulls_once(
+    actions: Sequence[tuple[int, int]], step: Callable[[Any], Any], x: Any, u: Any
+) -> Any:
+    for _ in range(sum(action == 3 for action, _ in actions) - 1):
+        x = step(x)
+    return adlib.vjp(step, x)[1](u)[0]
+
+
 def _moved(x: Any) -> Any:
     return jnp.sin(1.3 * x) + 0.2 * x[::-1]
 
@@ -134,7 +142,7 @@ TASKS = (
                     extra_advances
                 ),
                 "the snapshots are spread evenly here, which is not optimal": (lambda n, s: n // s),
-                "half of the way is right for one further slot at most by chance": (
+                "half of the way is not optimal: the part behind the snapshot has fewer slots": (
                     lambda n, s: n // 2
                 ),
             },
@@ -161,21 +169,9 @@ TASKS = (
                 "every step is pulled back at x; each wants the state that stands before it": (
                     _pulls_at_the_start
                 ),
-                "this is the last state that is at hand; the cotangent is wanted": (
-                    lambda actions, step, x, u: x
-                ),
-                "this is the cotangent before the last step only": (
-                    lambda actions, step, x, u: adlib.vjp(step, _before_the_last(actions, step, x))[
-                        1
-                    ](u)[0]
-                ),
+                "this is a state; the cotangent is wanted": lambda actions, step, x, u: x,
+                "this is the cotangent before the last step only": _pulls_once,
             },
         },
     ),
 )
-
-
-def _before_the_last(actions: Sequence[tuple[int, int]], step: Callable[[Any], Any], x: Any) -> Any:
-    for _ in range(sum(action == 3 for action, _ in actions) - 1):
-        x = step(x)
-    return x
