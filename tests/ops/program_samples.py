@@ -64,6 +64,26 @@ def _own_jvp_rule(primals, tangents):
     return _own_jvp(x, y), lax.add(lax.mul(tx, lax.mul(lax.cos(x), y)), lax.mul(lax.sin(x), ty))
 
 
+@adlib.custom_batching.custom_vmap
+def _own_vmap(x, y):
+    return lax.mul(lax.sin(x), y)
+
+
+@_own_vmap.def_vmap
+def _own_vmap_rule(axis_size, in_batched, x, y):
+    spread = [
+        v if batched else lax.broadcast(v, (axis_size,))
+        for v, batched in zip((x, y), in_batched, strict=True)
+    ]
+    return lax.mul(lax.sin(spread[0]), spread[1]), True
+
+
+def _own_transpose(r, x):
+    return adlib.custom_derivatives.linear_call(
+        lambda r, x: lax.div(x, r), lambda r, ct: lax.div(ct, r), lax.exp(r), x
+    )
+
+
 @adlib.custom_vjp
 def _own_vjp(x, y):
     return lax.mul(lax.sin(x), y)
@@ -111,6 +131,8 @@ def _while(x: Any, w: Any) -> Any:
 PROGRAM_SAMPLES: dict[str, Callable[[], list[Sample]]] = {
     "jit": lambda: [_sample("jit", adlib.jit(_curved), (2, 3), (2, 3), name="two-results")],
     "remat2": lambda: [_sample("remat2", adlib.checkpoint(_curved), (2, 3), (2, 3), name="two")],
+    "custom_vmap_call": lambda: [_sample("custom_vmap_call", _own_vmap, (3,), (3,), name="product")],
+    "linear_call": lambda: [_sample("linear_call", _own_transpose, (3,), (3,), name="quotient")],
     "custom_jvp_call": lambda: [_sample("custom_jvp_call", _own_jvp, (3,), (3,), name="product")],
     "custom_vjp_call": lambda: [_sample("custom_vjp_call", _own_vjp, (3,), (3,), name="product")],
     "cond": lambda: [_sample("cond", _branches, (3,), (3,), name="three-branches")],

@@ -397,11 +397,13 @@ function render({ model, el }) {
   build();
   const theme = new MutationObserver(() => recolor());
   theme.observe(view.root, { attributes: true, attributeFilter: ["data-theme"] });
+  // traits come in any order: what belongs to a new program is drawn with it
+  const current = (draw) => () => (program.data === model.get("data") ? draw() : rebuild());
   const stops = [
     listen(model, ["data"], rebuild),
-    listen(model, ["drawing"], redraw),
-    listen(model, ["selected"], () => mark()),
-    listen(model, ["color", "measures"], recolor),
+    listen(model, ["drawing"], current(redraw)),
+    listen(model, ["selected"], current(() => mark())),
+    listen(model, ["color", "measures"], current(recolor)),
   ];
   recolor();
   graph.draw(model.get("drawing"));
