@@ -33,7 +33,7 @@ def _pays(lines: int, work: int) -> bool:
     Optimising takes 0.1 ms a line, which a program that does little earns back only after
     thousands of calls; of long programs, which take seconds, fewer calls are expected.
     """
-    return work > 28 * lines * (1 + lines / 5000)
+    return work > 8 * lines * (1 + lines / 1500)
 
 
 class Compiled:
@@ -70,7 +70,7 @@ class Compiled:
                 names[f"slow_{name}"] = _slow(native, len(segment.read))
         exec(compile(self.source, "<adlib compiled program>", "exec"), names)
         self.function: Program = names["program"]
-        self.function.silent = self.schedule.native  # type: ignore[attr-defined]
+        self.function.silent = self.schedule.native
 
 
 def _entry_name(body: Body) -> str:

@@ -285,11 +285,11 @@ class _Writer:
         inner = not loops(loop.body)
         blocked = inner and extent > 2 * _BLOCK and any(_sums_floats(a) for a in loop.accumulators)
         if not blocked:
-            self.simple_loop(loop, nest, "0", str(extent), {})
+            self.simple_loop(loop, nest, "0", str(extent))
             return
         self.blocked_loop(loop, nest, extent)
 
-    def simple_loop(self, loop: For, nest: Nest, first: str, limit: str, _: dict[str, str]) -> None:
+    def simple_loop(self, loop: For, nest: Nest, first: str, limit: str) -> None:
         """One loop from ``first`` below ``limit``, at least one round."""
         self.count += 1
         head, tail, before = f"loop{self.count}", f"done{self.count}", self.block
@@ -335,7 +335,7 @@ class _Writer:
         self.line(f"{following} = add nuw nsw i64 {first}, {_BLOCK}")
         minimum = self.module.intrinsic("llvm.umin.i64", "i64", "i64", "i64")
         limit = self.assign(f"call i64 {minimum}(i64 {following}, i64 {extent})")
-        self.simple_loop(loop, nest, first, limit, {})
+        self.simple_loop(loop, nest, first, limit)
         header = []
         results = []
         for acc, phi, dtype in zip(loop.accumulators, phis, wide, strict=True):

@@ -1,7 +1,26 @@
 // The derivation: a program and its derivative's programs, side by side and step by step.
 
 import { ask, button, frame, h, help, listen, put, s, slider } from "./common.js";
-import { drawBrackets, drawLinks, families, groupLetter, groupList, keyOf, lineButton, nestedLists, passList, programText, relatives } from "./derivation_lines.js";
+import {
+  copyByHand,
+  drawBrackets,
+  drawLinks,
+  endsOf,
+  families,
+  groupLetter,
+  groupList,
+  keyOf,
+  lineButton,
+  matchesOf,
+  nestedLists,
+  orderOf,
+  passList,
+  plainType,
+  programText,
+  relatedText,
+  relatives,
+  toldOf,
+} from "./derivation_lines.js";
 
 const FIRST_BANDS = 150; // original equations that are written at once; more on demand
 const GROUPS = 8;
@@ -50,14 +69,30 @@ class DerivationExplorer {
 
   controls() {
     const { toolbar } = this.view;
-    this.back = button("◀", () => this.goTo(this.stage - 1), { name: "Previous program", tip: "Previous program (←)" });
-    this.next = button("▶", () => this.goTo(this.stage + 1), { name: "Next program", tip: "Next program (→)" });
-    this.scrub = slider("program", { max: 1, oninput: (stage) => this.goTo(stage), text: (stage) => this.stageText(stage) });
+    this.back = button("◀", () => this.goTo(this.stage - 1), {
+      name: "Previous program",
+      tip: "Previous program (←)",
+    });
+    this.next = button("▶", () => this.goTo(this.stage + 1), {
+      name: "Next program",
+      tip: "Next program (→)",
+    });
+    this.scrub = slider("program", {
+      max: 1,
+      oninput: (stage) => this.goTo(stage),
+      text: (stage) => this.stageText(stage),
+    });
     this.scrub.field.classList.add("derivation-scrub");
-    this.search = h("input", { type: "search", placeholder: "find", "aria-label": "Find a name, primitive, type or line" });
+    this.search = h("input", {
+      type: "search",
+      placeholder: "find",
+      "aria-label": "Find a name, primitive, type or line",
+    });
     this.search.addEventListener("input", () => this.find());
     this.search.addEventListener("keydown", (event) => event.key === "Enter" && this.toNextMatch());
-    this.unfold = button("unfold all", () => this.unfoldAll(), { tip: "Show or hide the programs inside of equations" });
+    this.unfold = button("unfold all", () => this.unfoldAll(), {
+      tip: "Show or hide the programs inside of equations",
+    });
     toolbar.append(this.back, this.scrub.field, this.next, this.unfold, this.search);
     help(this.view, HELP);
   }
@@ -74,7 +109,8 @@ class DerivationExplorer {
   get selected() {
     const [title, step] = this.model.get("selected");
     const program = this.data.programs.findIndex((one) => one.title === title);
-    const line = program < 0 ? -1 : this.data.programs[program].lines.findIndex((one) => one.step === step);
+    const line =
+      program < 0 ? -1 : this.data.programs[program].lines.findIndex((one) => one.step === step);
     return line < 0 ? null : keyOf(program, line);
   }
 
@@ -100,7 +136,9 @@ class DerivationExplorer {
     this.drawn = this.data;
     this.families = families(this.data.programs);
     this.shownBands = FIRST_BANDS;
-    const known = new Set(this.data.programs.flatMap((program, p) => program.lines.map((_, i) => keyOf(p, i))));
+    const known = new Set(
+      this.data.programs.flatMap((program, p) => program.lines.map((_, i) => keyOf(p, i))),
+    );
     for (const key of this.open) if (!known.has(key)) this.open.delete(key);
     this.scrub.range(0, Math.max(0, this.data.programs.length - 1));
     this.foldable = [...known].filter((key) => this.line(key).nested.length);
@@ -119,7 +157,9 @@ class DerivationExplorer {
     if (programs.some((program) => program.lines.some((line) => line.origin < 0))) bands.push(-1);
     const byBand = programs.map((program) => {
       const found = new Map();
-      program.lines.forEach((line, i) => found.set(line.origin, [...(found.get(line.origin) ?? []), i]));
+      program.lines.forEach((line, i) =>
+        found.set(line.origin, [...(found.get(line.origin) ?? []), i]),
+      );
       if (program.upward) for (const list of found.values()) list.reverse();
       return found;
     });
@@ -144,11 +184,23 @@ class DerivationExplorer {
         h(
           "div",
           { class: "derivation-title" },
-          h("button", { type: "button", class: "derivation-name", title: "Step to this program", onclick: () => this.goTo(p) }, program.title),
-          button("copy", () => this.copy(program), { tip: `Copy the text of ${program.title}`, name: `Copy the text of ${program.title}` }),
+          h(
+            "button",
+            {
+              type: "button",
+              class: "derivation-name",
+              title: "Step to this program",
+              onclick: () => this.goTo(p),
+            },
+            program.title,
+          ),
+          button("copy", () => this.copy(program), {
+            tip: `Copy the text of ${program.title}`,
+            name: `Copy the text of ${program.title}`,
+          }),
         ),
         h("div", { class: "derivation-note" }, `${program.upward ? "↑" : "↓"} ${program.note}`),
-        this.ends(program.upward ? "out" : "in", program),
+        endsOf(this.data, program.upward ? "out" : "in", program),
       ),
     );
     return [corner, ...heads];
@@ -156,20 +208,14 @@ class DerivationExplorer {
 
   feet() {
     const feet = this.data.programs.map((program, p) =>
-      h("div", { class: "derivation-foot", "data-program": p }, this.ends(program.upward ? "in" : "out", program),
-        groupList(program.groups, (i) => this.pointGroup(i))),
+      h(
+        "div",
+        { class: "derivation-foot", "data-program": p },
+        endsOf(this.data, program.upward ? "in" : "out", program),
+        groupList(program.groups, (i) => this.pointGroup(i)),
+      ),
     );
     return [h("div", { class: "derivation-foot derivation-corner" }), ...feet];
-  }
-
-  /** What goes in or out, cut to eight names. */
-  ends(word, program) {
-    const first = program === this.data.programs[0];
-    const named = program.inputs.map((name, i) => (first && this.data.arguments[i] ? `${name} = ${this.data.arguments[i]}` : name));
-    const inputs = [...named, ...program.constants.map((name) => `constant ${name}`)];
-    const names = word === "in" ? inputs : program.outputs;
-    const text = `${word}: ${names.slice(0, 8).join(", ") || "–"}${names.length > 8 ? ` … ${names.length - 8} more` : ""}`;
-    return h("div", { class: "derivation-ends", title: names.join(", ") }, text);
   }
 
   band(origin, byBand) {
@@ -183,7 +229,11 @@ class DerivationExplorer {
     );
     const cells = this.data.programs.map((program, p) => {
       const lines = byBand[p].get(origin) ?? [];
-      const cell = h("div", { class: `derivation-cell ${tone}`, "data-program": p }, lines.map((i) => this.lineOf(p, i)));
+      const cell = h(
+        "div",
+        { class: `derivation-cell ${tone}`, "data-program": p },
+        lines.map((i) => this.lineOf(p, i)),
+      );
       const before = p > 0 && byBand[p - 1].has(origin);
       if (!lines.length && program.upward && before) cell.append(h("i", {}, "passed on unchanged"));
       const fate = program.fates?.find((one) => one.origin === origin);
@@ -198,15 +248,24 @@ class DerivationExplorer {
     const key = keyOf(program, i);
     const line = this.data.programs[program].lines[i];
     const made = lineButton(line, {
-      "data-key": key, "aria-pressed": "false", tabindex: "-1",
+      "data-key": key,
+      "aria-pressed": "false",
+      tabindex: "-1",
       onclick: () => this.select(this.selected === key ? null : key),
-      onpointerenter: () => this.point(key), onpointerleave: () => this.point(null),
+      onpointerenter: () => this.point(key),
+      onpointerleave: () => this.point(null),
     });
     this.buttons.set(key, made);
     this.columns[program].push(key);
     if (!line.nested.length) return made;
-    const inside = h("div", { class: "derivation-inside", hidden: !this.open.has(key) }, nestedLists(line.nested));
-    const fold = button(this.open.has(key) ? "▾" : "▸", () => this.fold(key), { name: `Program inside of ${line.text}` });
+    const inside = h(
+      "div",
+      { class: "derivation-inside", hidden: !this.open.has(key) },
+      nestedLists(line.nested),
+    );
+    const fold = button(this.open.has(key) ? "▾" : "▸", () => this.fold(key), {
+      name: `Program inside of ${line.text}`,
+    });
     fold.classList.add("derivation-fold");
     fold.setAttribute("aria-expanded", String(this.open.has(key)));
     made.fold = { fold, inside };
@@ -218,7 +277,9 @@ class DerivationExplorer {
     const row = h(
       "div",
       { class: "derivation-more" },
-      button(`show ${Math.min(count, FIRST_BANDS)} of ${count} more rows`, () => this.showBands(this.shownBands + FIRST_BANDS)),
+      button(`show ${Math.min(count, FIRST_BANDS)} of ${count} more rows`, () =>
+        this.showBands(this.shownBands + FIRST_BANDS),
+      ),
     );
     return [row];
   }
@@ -251,7 +312,11 @@ class DerivationExplorer {
       element.classList.toggle("derivation-present", at === stage);
     }
     const passes = stage === this.data.programs.length - 1 ? passList(this.data.passes) : null;
-    this.about.replaceChildren(h("strong", {}, `${program.title}: `), program.explanation, passes ?? "");
+    this.about.replaceChildren(
+      h("strong", {}, `${program.title}: `),
+      program.explanation,
+      passes ?? "",
+    );
     const key = this.selected;
     const hidden = key !== null && Number(key.split(".")[0]) > stage;
     if (hidden) put(this.model, "selected", []);
@@ -259,7 +324,9 @@ class DerivationExplorer {
     this.light({});
     if (quiet) return;
     this.showColumn(stage);
-    this.view.say(`Program ${stage + 1} of ${this.data.programs.length}: ${program.title}. ${program.explanation}`);
+    this.view.say(
+      `Program ${stage + 1} of ${this.data.programs.length}: ${program.title}. ${program.explanation}`,
+    );
   }
 
   showColumn(stage) {
@@ -308,7 +375,8 @@ class DerivationExplorer {
     const groups = visible.flatMap((program, p) =>
       (program.groups ?? []).map(({ steps }, i) => ({
         elements: steps.map((step) => this.buttons.get(keyOf(p, step - 1))).filter(Boolean),
-        letter: groupLetter(i), lit: i === this.group,
+        letter: groupLetter(i),
+        lit: i === this.group,
       })),
     );
     drawBrackets(this.brackets, this.grid, groups);
@@ -321,36 +389,65 @@ class DerivationExplorer {
   /** The card below: the rule, and the chain of equations. */
   tell(key, family) {
     if (key === null) {
-      this.card.replaceChildren(h("p", { class: "derivation-hint" }, "Point at an equation to follow it through the programs; click it to keep it."));
+      this.card.replaceChildren(
+        h(
+          "p",
+          { class: "derivation-hint" },
+          "Point at an equation to follow it through the programs; click it to keep it.",
+        ),
+      );
       return;
     }
     const [program, i] = key.split(".").map(Number);
     const line = this.line(key);
     const origin = this.data.origins[line.origin];
-    const chain = [...family.keys].sort((one, other) => this.order(one) - this.order(other));
+    const chain = [...family.keys].sort((one, other) => orderOf(one) - orderOf(other));
     const words = chain.slice(0, 14).map((one) =>
-      h("button", { type: "button", class: "derivation-link", "aria-current": one === key ? "true" : null, onclick: () => this.select(one) },
-        h("small", {}, `${this.data.programs[Number(one.split(".")[0])].title} ${this.line(one).step}`), ` ${this.line(one).text}`),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "derivation-link",
+          "aria-current": one === key ? "true" : null,
+          onclick: () => this.select(one),
+        },
+        h(
+          "small",
+          {},
+          `${this.data.programs[Number(one.split(".")[0])].title} ${this.line(one).step}`,
+        ),
+        ` ${this.line(one).text}`,
+      ),
     );
-    const rule = h("span", {}, this.told(program, line));
+    const rule = h("span", {}, toldOf(this.data, program, line));
     this.card.replaceChildren(
-      h("p", {}, h("strong", {}, `${this.data.programs[program].title} ${line.step}: `), h("code", {}, line.text), " ", h("code", { class: "derivation-type" }, typeParts(line.type))),
-      h("p", {}, rule, origin?.source ? ` ${program ? "From" : "At"} ${origin.source}` : "", origin?.code ? [": ", h("code", {}, origin.code)] : ""),
-      h("p", { class: "derivation-chain" }, words, chain.length > words.length ? `… ${chain.length - words.length} more` : ""),
+      h(
+        "p",
+        {},
+        h("strong", {}, `${this.data.programs[program].title} ${line.step}: `),
+        h("code", {}, line.text),
+        " ",
+        h("code", { class: "derivation-type" }, plainType(line.type)),
+      ),
+      h(
+        "p",
+        {},
+        rule,
+        origin?.source ? ` ${program ? "From" : "At"} ${origin.source}` : "",
+        origin?.code ? [": ", h("code", {}, origin.code)] : "",
+      ),
+      h(
+        "p",
+        { class: "derivation-chain" },
+        words,
+        chain.length > words.length ? `… ${chain.length - words.length} more` : "",
+      ),
     );
-    if (this.pointed === null) this.view.say(`${this.data.programs[program].title} ${line.step}: ${line.text}. ${this.told(program, line)} ${related(family.keys.size - 1)}.`);
+    if (this.pointed === null)
+      this.view.say(
+        `${this.data.programs[program].title} ${line.step}: ${line.text}. ${toldOf(this.data, program, line)} ${relatedText(family.keys.size - 1)}.`,
+      );
     if (!this.data.told && program && !line.rule) this.askRule(program, i, rule);
-  }
-
-  /** How an equation follows, or what becomes of it; and with which others it is computed. */
-  told(program, line) {
-    const { groups } = this.data.programs[program];
-    const fate = program === 0 ? this.data.programs.at(-1).fates?.find((one) => one.origin === line.origin) : null;
-    const group = groups?.find((one) => one.steps.includes(line.step));
-    const letter = group ? groupLetter(groups.indexOf(group)) : "";
-    const rule = line.rule && !/[.?!]$/.test(line.rule) ? `${line.rule[0].toUpperCase()}${line.rule.slice(1)}.` : line.rule;
-    const parts = [rule, fate && `Jit: ${fate.text}.`, group && `${letter}, ${group.title}: ${group.reason}.`];
-    return parts.filter(Boolean).join(" ");
   }
 
   async askRule(program, line, rule) {
@@ -359,11 +456,6 @@ class DerivationExplorer {
     } catch (error) {
       rule.textContent = error.message;
     }
-  }
-
-  order(key) {
-    const [program, line] = key.split(".").map(Number);
-    return program * 1e6 + line;
   }
 
   reveal(key) {
@@ -375,7 +467,10 @@ class DerivationExplorer {
     }
     if (Number(key.split(".")[0]) > this.stage) this.goTo(Number(key.split(".")[0]));
     const { stage } = this.view;
-    const [box, at] = [stage.getBoundingClientRect(), this.buttons.get(key).getBoundingClientRect()];
+    const [box, at] = [
+      stage.getBoundingClientRect(),
+      this.buttons.get(key).getBoundingClientRect(),
+    ];
     const head = this.grid.querySelector(".derivation-head").offsetHeight;
     const side = this.grid.querySelector(".derivation-label")?.offsetWidth ?? 0;
     if (at.top < box.top + head) stage.scrollTop -= box.top + head - at.top + 8;
@@ -387,7 +482,8 @@ class DerivationExplorer {
   /** One equation is in the tab order: the selected one, or the first of the present program. */
   tabStop(key = this.selected) {
     const stop = key ?? this.columns[this.stage][0];
-    for (const [one, made] of this.buttons) made.setAttribute("tabindex", one === stop ? "0" : "-1");
+    for (const [one, made] of this.buttons)
+      made.setAttribute("tabindex", one === stop ? "0" : "-1");
   }
 
   // --- folding, searching, copying ---
@@ -412,19 +508,18 @@ class DerivationExplorer {
   }
 
   find() {
-    const wanted = this.search.value.trim().normalize("NFC").toLowerCase();
-    this.matches = [];
-    this.data.programs.forEach((program, p) =>
-      program.lines.forEach((line, i) => {
-        const origin = this.data.origins[line.origin];
-        const text = `${line.text} ${line.type} ${origin?.id ?? ""} ${origin?.source ?? ""}`.normalize("NFC").toLowerCase();
-        if (wanted && text.includes(wanted)) this.matches.push(keyOf(p, i));
-      }),
-    );
+    const wanted = this.search.value.trim();
+    this.matches = matchesOf(this.data, wanted);
     const found = new Set(this.matches);
-    for (const [key, made] of this.buttons) made.classList.toggle("derivation-found", found.has(key));
+    for (const [key, made] of this.buttons)
+      made.classList.toggle("derivation-found", found.has(key));
     this.at = -1;
-    if (wanted) this.view.say(found.size ? `${found.size} equations hold “${wanted}”; Enter goes to the next.` : `No equation holds “${wanted}”.`);
+    if (wanted)
+      this.view.say(
+        found.size
+          ? `${found.size} equations hold “${wanted}”; Enter goes to the next.`
+          : `No equation holds “${wanted}”.`,
+      );
   }
 
   toNextMatch() {
@@ -447,11 +542,20 @@ class DerivationExplorer {
   // --- keys ---
 
   key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, select, textarea")) return;
+    if (
+      event.altKey ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.target.matches("input, select, textarea")
+    )
+      return;
     const keys = {
-      ArrowLeft: () => this.goTo(this.stage - 1), ArrowRight: () => this.goTo(this.stage + 1),
-      ArrowUp: () => this.move(-1), ArrowDown: () => this.move(1),
-      "[": () => this.along("parents"), "]": () => this.along("children"),
+      ArrowLeft: () => this.goTo(this.stage - 1),
+      ArrowRight: () => this.goTo(this.stage + 1),
+      ArrowUp: () => this.move(-1),
+      ArrowDown: () => this.move(1),
+      "[": () => this.along("parents"),
+      "]": () => this.along("children"),
       Escape: () => this.select(null),
     };
     if (!(event.key in keys)) return;
@@ -472,9 +576,13 @@ class DerivationExplorer {
   along(way) {
     const key = this.selected;
     if (key === null) return;
-    const next = way === "parents" ? this.families.parents.get(key) : this.families.children.get(key)?.[0];
+    const next =
+      way === "parents" ? this.families.parents.get(key) : this.families.children.get(key)?.[0];
     if (next) this.focusOn(next);
-    else this.view.say(way === "parents" ? "This is where it begins." : "Nothing comes from this equation.");
+    else
+      this.view.say(
+        way === "parents" ? "This is where it begins." : "Nothing comes from this equation.",
+      );
   }
 
   focusOn(key) {
@@ -487,23 +595,4 @@ class DerivationExplorer {
     for (const stop of this.stops) stop();
     this.view.dispose();
   }
-}
-
-function related(count) {
-  return count === 1 ? "1 equation belongs to it" : `${count || "No"} equations belong to it`;
-}
-
-function typeParts(type) {
-  return type.replaceAll(/[⟨⟩]/g, "");
-}
-
-/** Copy where the clipboard is closed to scripts, as on pages opened from a file. */
-function copyByHand(text) {
-  const area = h("textarea", { style: "position:fixed;opacity:0" });
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand("copy");
-  area.remove();
-  return done;
 }

@@ -80,7 +80,11 @@ export function lineButton(line, attributes) {
   return h(
     "button",
     { type: "button", class: `derivation-line derivation-${line.role}`, ...attributes },
-    h("span", { class: "derivation-step", title: ROLES[line.role] || null }, `${marks[line.role] ?? ""}${line.step}`),
+    h(
+      "span",
+      { class: "derivation-step", title: ROLES[line.role] || null },
+      `${marks[line.role] ?? ""}${line.step}`,
+    ),
     h("span", { class: "derivation-text" }, breakable(line.text)),
     hasShape(line.type) && h("span", { class: "derivation-type" }, typeText(line.type)),
   );
@@ -98,7 +102,11 @@ export function nestedLists(programs) {
     h(
       "div",
       { class: "derivation-nested" },
-      h("div", { class: "derivation-inner" }, `${program.title} (${program.inputs.join(", ")}) → (${program.outputs.join(", ")})${program.note ? `, ${program.note}` : ""}`),
+      h(
+        "div",
+        { class: "derivation-inner" },
+        `${program.title} (${program.inputs.join(", ")}) → (${program.outputs.join(", ")})${program.note ? `, ${program.note}` : ""}`,
+      ),
       program.lines.map((line) =>
         h(
           "div",
@@ -157,7 +165,12 @@ export function groupList(groups, point) {
   return (groups ?? []).map((group, i) =>
     h(
       "div",
-      { class: "derivation-group", title: group.reason, onpointerenter: () => point(i), onpointerleave: () => point(null) },
+      {
+        class: "derivation-group",
+        title: group.reason,
+        onpointerenter: () => point(i),
+        onpointerleave: () => point(null),
+      },
       h("b", { class: "derivation-letter" }, groupLetter(i)),
       ` ${group.title}`,
     ),
@@ -182,9 +195,79 @@ export function drawBrackets(overlay, grid, groups) {
     const name = lit ? "derivation-bracket derivation-lit" : "derivation-bracket";
     return [
       s("path", { class: name, d: `M${x} ${top + 2}h5V${bottom - 2}h-5` }),
-      s("text", { class: "derivation-bracket-letter", x: x + 13, y: (top + bottom) / 2 + 4 }, letter),
+      s(
+        "text",
+        { class: "derivation-bracket-letter", x: x + 13, y: (top + bottom) / 2 + 4 },
+        letter,
+      ),
     ];
   });
   grid.style.setProperty("--derivation-lanes", Math.max(1, ends.length));
   overlay.replaceChildren(...marks);
+}
+
+/** How an equation follows, or what becomes of it; and with which others it is computed. */
+export function toldOf(data, program, line) {
+  const { groups } = data.programs[program];
+  const fate =
+    program === 0 ? data.programs.at(-1).fates?.find((one) => one.origin === line.origin) : null;
+  const group = groups?.find((one) => one.steps.includes(line.step));
+  const letter = group ? groupLetter(groups.indexOf(group)) : "";
+  const ended = !line.rule || /[.?!]$/.test(line.rule);
+  const rule = ended ? line.rule : `${line.rule[0].toUpperCase()}${line.rule.slice(1)}.`;
+  const fused = group && `${letter}, ${group.title}: ${group.reason}.`;
+  return [rule, fate && `Jit: ${fate.text}.`, fused].filter(Boolean).join(" ");
+}
+
+/** The keys of the equations that hold a text, in themselves or in where they come from. */
+export function matchesOf(data, wanted) {
+  const plain = (text) => text.trim().normalize("NFC").toLowerCase();
+  if (!plain(wanted)) return [];
+  return data.programs.flatMap((program, p) =>
+    program.lines.flatMap((line, i) => {
+      const origin = data.origins[line.origin];
+      const text = `${line.text} ${line.type} ${origin?.id ?? ""} ${origin?.source ?? ""}`;
+      return plain(text).includes(plain(wanted)) ? [keyOf(p, i)] : [];
+    }),
+  );
+}
+
+/** What goes in or out of a program, cut to eight names. */
+export function endsOf(data, word, program) {
+  const first = program === data.programs[0];
+  const named = program.inputs.map((name, i) =>
+    first && data.arguments[i] ? `${name} = ${data.arguments[i]}` : name,
+  );
+  const inputs = [...named, ...program.constants.map((name) => `constant ${name}`)];
+  const names = word === "in" ? inputs : program.outputs;
+  const more = names.length > 8 ? ` … ${names.length - 8} more` : "";
+  const text = `${word}: ${names.slice(0, 8).join(", ") || "–"}${more}`;
+  return h("div", { class: "derivation-ends", title: names.join(", ") }, text);
+}
+
+/** How many equations belong to another, in words. */
+export function relatedText(count) {
+  return count === 1 ? "1 equation belongs to it" : `${count || "No"} equations belong to it`;
+}
+
+/** Copy where the clipboard is closed to scripts, as on pages opened from a file. */
+export function copyByHand(text) {
+  const area = h("textarea", { style: "position:fixed;opacity:0" });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+}
+
+/** A type without the marks of the batch axis. */
+export function plainType(type) {
+  return type.replaceAll(/[⟨⟩]/g, "");
+}
+
+/** A number by which equations come in order: program by program, line by line. */
+export function orderOf(key) {
+  const [program, line] = key.split(".").map(Number);
+  return program * 1e6 + line;
 }

@@ -1,12 +1,29 @@
 // Memory of reverse mode: what is alive when, what is kept for which line, what a checkpoint saves.
 
-import { ask, button, bytesText, frame, h, hasKernel, help, listen, put, roving, slider } from "./common.js";
-import { MemoryPlot, SWEEPS, legend, tradePlot } from "./memory_plot.js";
+import {
+  ask,
+  button,
+  bytesText,
+  frame,
+  h,
+  hasKernel,
+  help,
+  listen,
+  put,
+  roving,
+  slider,
+} from "./common.js";
+import { MemoryPlot, SWEEPS, legend, tradePlot, trialWords } from "./memory_plot.js";
 
 const TRAITS = ["moment", "equations", "segments", "selected"];
 const ROLES = {
-  argument: ["■", "argument"], constant: ["■", "constant"], result: ["▣", "result"], value: ["●", "value at work"],
-  residual: ["◆", "residual"], remade: ["◇", "made again"], cotangent: ["▲", "cotangent"],
+  argument: ["■", "argument"],
+  constant: ["■", "constant"],
+  result: ["▣", "result"],
+  value: ["●", "value at work"],
+  residual: ["◆", "residual"],
+  remade: ["◇", "made again"],
+  cotangent: ["▲", "cotangent"],
 };
 const MOST_ROWS = 60;
 const HELP = [
@@ -14,14 +31,6 @@ const HELP = [
   "Each equation takes one moment forward and one in reverse. A residual is a value that the forward sweep keeps because a reverse step will read it.",
   "A checkpoint keeps only what goes into it, and runs its equations a second time just before their reverse steps.",
 ];
-
-/** A count of operations for people. */
-export function countText(count) {
-  const units = ["", " thousand", " million", " billion", " trillion"];
-  let [value, unit] = [count, 0];
-  while (value >= 1000 && unit < units.length - 1) [value, unit] = [value / 1000, unit + 1];
-  return `${unit ? Number(value.toPrecision(3)) : value}${units[unit]}`;
-}
 
 export default {
   /** @returns {() => void} what undoes it */
@@ -58,9 +67,22 @@ class MemoryExplorer {
   controls() {
     const { toolbar } = this.view;
     const named = (label, name, tip, act) => button(label, act, { name, tip });
-    this.scrub = slider("moment", { max: 1, oninput: (moment) => this.go(moment), text: (moment) => `${moment + 1}` });
-    this.place = slider("checkpoint", { max: 1, oninput: (place) => this.choose(place), text: (place) => this.placeText(place) });
-    this.parts = slider("in parts", { min: 1, max: 1, value: 1, oninput: (count) => put(this.model, "segments", count) });
+    this.scrub = slider("moment", {
+      max: 1,
+      oninput: (moment) => this.go(moment),
+      text: (moment) => `${moment + 1}`,
+    });
+    this.place = slider("checkpoint", {
+      max: 1,
+      oninput: (place) => this.choose(place),
+      text: (place) => this.placeText(place),
+    });
+    this.parts = slider("in parts", {
+      min: 1,
+      max: 1,
+      value: 1,
+      oninput: (count) => put(this.model, "segments", count),
+    });
     this.place.field.classList.add("memory-place");
     toolbar.append(
       named("◀", "Previous moment", "Previous moment (←)", () => this.go(this.moment - 1)),
@@ -77,8 +99,15 @@ class MemoryExplorer {
     this.legend = h("div");
     this.figure = h("div", { class: "memory-figure" }, this.plot.svg);
     this.aliveHead = h("h4");
-    this.aliveList = h("div", { class: "memory-list", role: "listbox", "aria-label": "alive at the cursor" });
-    this.grouping = button("by line", () => this.group(), { pressed: false, tip: "Add up what comes from the same line of code" });
+    this.aliveList = h("div", {
+      class: "memory-list",
+      role: "listbox",
+      "aria-label": "alive at the cursor",
+    });
+    this.grouping = button("by line", () => this.group(), {
+      pressed: false,
+      tip: "Add up what comes from the same line of code",
+    });
     this.keptHead = h("h4");
     this.keptList = h("div", { class: "memory-list" });
     this.tradeBox = h("div");
@@ -89,9 +118,19 @@ class MemoryExplorer {
       h(
         "div",
         { class: "memory-panels" },
-        h("section", {}, h("div", { class: "memory-head" }, this.aliveHead, this.grouping), this.aliveList),
+        h(
+          "section",
+          {},
+          h("div", { class: "memory-head" }, this.aliveHead, this.grouping),
+          this.aliveList,
+        ),
         h("section", {}, this.keptHead, this.keptList),
-        h("section", { class: "memory-tradebox" }, h("h4", {}, "memory against arithmetic"), this.tradeBox),
+        h(
+          "section",
+          { class: "memory-tradebox" },
+          h("h4", {}, "memory against arithmetic"),
+          this.tradeBox,
+        ),
       ),
     );
   }
@@ -147,7 +186,9 @@ class MemoryExplorer {
   async request() {
     const [key, data] = [this.chosen, this.data];
     const [equations, segments] = [this.model.get("equations"), this.model.get("segments")];
-    this.problem = hasKernel(this.model) ? "Running it with the checkpoint …" : "This checkpoint was not run before the page was saved; run the notebook to try it.";
+    this.problem = hasKernel(this.model)
+      ? "Running it with the checkpoint …"
+      : "This checkpoint was not run before the page was saved; run the notebook to try it.";
     if (!hasKernel(this.model) || this.asking) return;
     this.asking = true; // one at a time: a slider passes many places
     try {
@@ -184,7 +225,9 @@ class MemoryExplorer {
     const at = before.moments[Math.min(this.model.get("moment"), before.moments.length - 1)];
     if (!at) return;
     const [step, sweep] = at;
-    const same = after.moments.findIndex((m) => m[0] === step && m[1] === (sweep === "again" ? "reverse" : sweep));
+    const same = after.moments.findIndex(
+      (m) => m[0] === step && m[1] === (sweep === "again" ? "reverse" : sweep),
+    );
     const exact = after.moments.findIndex((m) => m[0] === step && m[1] === sweep);
     const found = exact >= 0 ? exact : same;
     if (found >= 0 && found !== this.model.get("moment")) put(this.model, "moment", found);
@@ -214,7 +257,11 @@ class MemoryExplorer {
   sentence(moment) {
     const [step, sweep, size, held] = this.shown.moments[moment];
     const [id, , source] = this.data.steps[step];
-    const names = { forward: "runs forward", again: "runs a second time", reverse: "runs in reverse" };
+    const names = {
+      forward: "runs forward",
+      again: "runs a second time",
+      reverse: "runs in reverse",
+    };
     const line = source ? ` (${source})` : "";
     const share = this.shown.peak ? Math.round((100 * size) / this.shown.peak) : 0;
     return `Moment ${moment + 1} of ${this.shown.moments.length}: ${id}${line} ${names[sweep]}. ${bytesText(size)} are alive, ${share}% of the peak; ${bytesText(held)} of them only because the reverse sweep needs them.`;
@@ -250,8 +297,21 @@ class MemoryExplorer {
     const [mark, word] = ROLES[role];
     const single = !this.byLine;
     const label = single ? name : step < 0 ? "arguments" : source || "elsewhere";
-    const about = single ? `${type} · ${word}${source ? ` · ${source}` : ""}` : `${group.length === 1 ? name : `${group.length} values`}${code ? ` · ${code}` : ""}`;
-    return this.row(group.map((b) => b[0]), { label, about, size, most, mark: single ? mark : "▤", role: single ? role : "line", tip: code });
+    const about = single
+      ? `${type} · ${word}${source ? ` · ${source}` : ""}`
+      : `${group.length === 1 ? name : `${group.length} values`}${code ? ` · ${code}` : ""}`;
+    return this.row(
+      group.map((b) => b[0]),
+      {
+        label,
+        about,
+        size,
+        most,
+        mark: single ? mark : "▤",
+        role: single ? role : "line",
+        tip: code,
+      },
+    );
   }
 
   /** A row of a list: a value or a line, with its share as a bar. */
@@ -262,13 +322,24 @@ class MemoryExplorer {
     return h(
       "button",
       {
-        type: "button", class: "memory-row", role: "option", "aria-selected": String(chosen), title: tip || null,
+        type: "button",
+        class: "memory-row",
+        role: "option",
+        "aria-selected": String(chosen),
+        title: tip || null,
         "data-name": names[0],
         onclick: () => names.length === 1 && this.select(chosen ? "" : names[0]),
-        onpointerenter: () => this.point(names), onpointerleave: () => this.point(null),
-        onfocus: () => this.point(names), onblur: () => this.point(null),
+        onpointerenter: () => this.point(names),
+        onpointerleave: () => this.point(null),
+        onfocus: () => this.point(names),
+        onblur: () => this.point(null),
       },
-      h("span", { class: "memory-name" }, h("span", { class: `memory-mark memory-${role}`, "aria-hidden": "true" }, mark), label),
+      h(
+        "span",
+        { class: "memory-name" },
+        h("span", { class: `memory-mark memory-${role}`, "aria-hidden": "true" }, mark),
+        label,
+      ),
       h("span", { class: "memory-size" }, bytesText(size)),
       h("span", { class: "memory-about" }, about),
       h("span", { class: "memory-track" }, bar),
@@ -276,10 +347,13 @@ class MemoryExplorer {
   }
 
   fill(list, rows, note) {
-    const focused = list.contains(document.activeElement) ? document.activeElement.dataset.name : null;
+    const focused = list.contains(document.activeElement)
+      ? document.activeElement.dataset.name
+      : null;
     list.replaceChildren(...rows, note ? h("p", { class: "memory-note" }, note) : "");
     roving(list, rows);
-    if (focused !== null) rows.find((row) => row.dataset.name === focused)?.focus({ preventScroll: true });
+    if (focused !== null)
+      rows.find((row) => row.dataset.name === focused)?.focus({ preventScroll: true });
   }
 
   /** Residuals by the line that makes them, the most bytes first; what is alive now is filled. */
@@ -287,12 +361,24 @@ class MemoryExplorer {
     const kept = this.shown.buffers.filter((b) => b[3] === "residual" || b[3] === "remade");
     const needed = kept.filter((b) => b[9].length);
     const groups = new Map();
-    for (const b of needed) groups.set(b[5] || "elsewhere", [...(groups.get(b[5] || "elsewhere") ?? []), b]);
-    const rows = [...groups.entries()].map(([source, list]) => [source, list, list.reduce((sum, b) => sum + b[2], 0)]);
+    for (const b of needed)
+      groups.set(b[5] || "elsewhere", [...(groups.get(b[5] || "elsewhere") ?? []), b]);
+    const rows = [...groups.entries()].map(([source, list]) => [
+      source,
+      list,
+      list.reduce((sum, b) => sum + b[2], 0),
+    ]);
     rows.sort((one, other) => other[2] - one[2]);
-    this.keptHead.textContent = needed.length ? `residuals by source line: ${bytesText(rows.reduce((sum, row) => sum + row[2], 0))} in all` : "no residuals: nothing is kept for the reverse sweep alone";
-    this.keptList.replaceChildren(...rows.slice(0, 24).map(([source, list, size]) => this.keptRow(source, list, size, moment)));
-    if (rows.length > 24) this.keptList.append(h("p", { class: "memory-note" }, `… ${rows.length - 24} more lines, with less`));
+    this.keptHead.textContent = needed.length
+      ? `residuals by source line: ${bytesText(rows.reduce((sum, row) => sum + row[2], 0))} in all`
+      : "no residuals: nothing is kept for the reverse sweep alone";
+    this.keptList.replaceChildren(
+      ...rows.slice(0, 24).map(([source, list, size]) => this.keptRow(source, list, size, moment)),
+    );
+    if (rows.length > 24)
+      this.keptList.append(
+        h("p", { class: "memory-note" }, `… ${rows.length - 24} more lines, with less`),
+      );
   }
 
   keptRow(source, list, size, moment) {
@@ -302,11 +388,16 @@ class MemoryExplorer {
       return h(
         "button",
         {
-          type: "button", class: "memory-chip", "data-alive": alive, "aria-pressed": String(chosen),
+          type: "button",
+          class: "memory-chip",
+          "data-alive": alive,
+          "aria-pressed": String(chosen),
           title: `${b[1]}, ${bytesText(b[2])}, ${ROLES[b[3]][1]}${alive ? ", alive at the cursor" : ""}`,
           onclick: () => this.select(chosen ? "" : b[0]),
-          onpointerenter: () => this.point([b[0]]), onpointerleave: () => this.point(null),
-          onfocus: () => this.point([b[0]]), onblur: () => this.point(null),
+          onpointerenter: () => this.point([b[0]]),
+          onpointerleave: () => this.point(null),
+          onfocus: () => this.point([b[0]]),
+          onblur: () => this.point(null),
         },
         `${alive ? "◆" : "◇"} ${b[0]}${b[3] === "remade" ? " again" : ""}`,
       );
@@ -314,10 +405,24 @@ class MemoryExplorer {
     const names = list.map((b) => b[0]);
     return h(
       "div",
-      { class: "memory-kept", onpointerenter: () => this.point(names), onpointerleave: () => this.point(null) },
-      h("div", { class: "memory-source" }, h("code", {}, list[0][6] || source), h("span", { class: "memory-size" }, bytesText(size))),
+      {
+        class: "memory-kept",
+        onpointerenter: () => this.point(names),
+        onpointerleave: () => this.point(null),
+      },
+      h(
+        "div",
+        { class: "memory-source" },
+        h("code", {}, list[0][6] || source),
+        h("span", { class: "memory-size" }, bytesText(size)),
+      ),
       h("div", { class: "memory-about" }, source),
-      h("div", { class: "memory-chips" }, chips, list.length > 24 ? `… ${list.length - 24} more` : null),
+      h(
+        "div",
+        { class: "memory-chips" },
+        chips,
+        list.length > 24 ? `… ${list.length - 24} more` : null,
+      ),
     );
   }
 
@@ -335,13 +440,21 @@ class MemoryExplorer {
     const choose = (equations) => this.tryOut(equations);
     if (!this.plan && !this.data.places.some((place) => place.peak !== undefined)) {
       const own = this.data.plain.recomputed > 0;
-      const why = own ? "The function has checkpoints of its own, so no others were tried yet. " : "";
-      this.tradeBox.replaceChildren(h("p", { class: "memory-note" }, `${why}Move the checkpoint slider to try one.`));
+      const why = own
+        ? "The function has checkpoints of its own, so no others were tried yet. "
+        : "";
+      this.tradeBox.replaceChildren(
+        h("p", { class: "memory-note" }, `${why}Move the checkpoint slider to try one.`),
+      );
       return;
     }
     this.tradeBox.replaceChildren(
       tradePlot(this.data, this.plan, choose, width),
-      h("p", { class: "memory-note" }, "□ no checkpoint  ● one checkpoint, up to each equation  ◆ what is tried"),
+      h(
+        "p",
+        { class: "memory-note" },
+        "□ no checkpoint  ● one checkpoint, up to each equation  ◆ what is tried",
+      ),
     );
   }
 
@@ -350,25 +463,8 @@ class MemoryExplorer {
     const equations = this.model.get("equations");
     if (!equations) this.trade.textContent = data.headline;
     else if (!plan) this.trade.textContent = this.problem || "";
-    else this.trade.replaceChildren(...this.trialWords(plan, equations));
-  }
-
-  trialWords(plan, equations) {
-    const { data } = this;
-    const segments = this.model.get("segments");
-    const change = Math.round(100 * (1 - plan.peak / Math.max(1, data.plain.peak)));
-    const saved = change > 0 ? `${change}% less` : change < 0 ? `${-change}% more` : "the same";
-    const work = data.forward_flops ? `, ${countText(plan.flops)} operations (${Math.round((100 * plan.flops) / data.forward_flops)}% of the function's)` : "";
-    const lines = [...new Set(data.steps.slice(0, equations).map((step) => step[2]).filter(Boolean))];
-    const parts = segments === 1 ? "a checkpoint around" : `${segments} checkpoints, one after the other, around`;
-    const where = lines.length > 1 ? ` (lines ${lines[0]} to ${lines.at(-1)})` : lines.length ? ` (line ${lines[0]})` : "";
-    const last = data.steps[equations - 1][0];
-    return [
-      h("strong", {}, `Peak ${bytesText(plan.peak)} instead of ${bytesText(data.plain.peak)}: ${saved}. `),
-      `It is ${parts} the first ${equations} of ${data.steps.length} equations; ${plan.recomputed} run twice${work}. `,
-      "To write it: put what runs up to ", h("code", {}, last), `${where} into ${segments === 1 ? "a function g" : `${segments} functions`}, and call `,
-      h("code", {}, "adlib.checkpoint(g)(…)"), segments === 1 ? "." : " with each.",
-    ];
+    else
+      this.trade.replaceChildren(...trialWords(data, plan, equations, this.model.get("segments")));
   }
 
   // --- what the reader does ---
@@ -434,9 +530,13 @@ class MemoryExplorer {
     if (event.altKey || event.ctrlKey || event.metaKey || typing) return;
     const place = Number(this.place.input.value);
     const keys = {
-      ArrowLeft: () => this.go(this.moment - 1), ArrowRight: () => this.go(this.moment + 1),
-      Home: () => this.go(0), End: () => this.go(Infinity), p: () => this.goToPeak(),
-      "[": () => this.choose(Math.max(0, place - 1)), "]": () => this.choose(Math.min(this.data.places.length, place + 1)),
+      ArrowLeft: () => this.go(this.moment - 1),
+      ArrowRight: () => this.go(this.moment + 1),
+      Home: () => this.go(0),
+      End: () => this.go(Infinity),
+      p: () => this.goToPeak(),
+      "[": () => this.choose(Math.max(0, place - 1)),
+      "]": () => this.choose(Math.min(this.data.places.length, place + 1)),
       Escape: () => this.select(""),
     };
     if (!(event.key in keys)) return;

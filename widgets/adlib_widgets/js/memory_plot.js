@@ -46,7 +46,12 @@ function steps(sizes, x, y) {
 /** The plot; `pick(moment, final)` is called while the pointer hovers and when it presses. */
 export class MemoryPlot {
   constructor(pick) {
-    this.svg = s("svg", { class: "memory-plot", role: "slider", tabindex: 0, "aria-label": "moment" });
+    this.svg = s("svg", {
+      class: "memory-plot",
+      role: "slider",
+      tabindex: 0,
+      "aria-label": "moment",
+    });
     this.pick = pick;
     let pressed = false;
     const at = (event, final) => {
@@ -98,14 +103,23 @@ export class MemoryPlot {
       ...this.grounds(moments),
       ...grid(most).flatMap((size) => [
         s("line", { x1: LEFT, x2: width - RIGHT, y1: y(size), y2: y(size), class: "memory-grid" }),
-        s("text", { x: LEFT - 6, y: y(size) + 4, class: "memory-tick", "text-anchor": "end" }, bytesText(size)),
+        s(
+          "text",
+          { x: LEFT - 6, y: y(size) + 4, class: "memory-tick", "text-anchor": "end" },
+          bytesText(size),
+        ),
       ]),
       ...this.areas(shown),
       ...(over ? [over] : []),
       this.peak(data, shown),
       ...(this.labelled ? this.labels(data, moments) : []),
       (this.life = s("g", { class: "memory-life" })),
-      (this.hover = s("line", { class: "memory-hover", y1: TOP - 12, y2: TOP + PLOT, visibility: "hidden" })),
+      (this.hover = s("line", {
+        class: "memory-hover",
+        y1: TOP - 12,
+        y2: TOP + PLOT,
+        visibility: "hidden",
+      })),
       (this.cursor = s("g", { class: "memory-cursor" })),
     );
   }
@@ -113,13 +127,28 @@ export class MemoryPlot {
   grounds(moments) {
     return stretches(moments).flatMap(([sweep, first, last]) => {
       const [left, right] = [this.x(first), this.x(last + 1)];
-      const names = { forward: "forward sweep →", again: "second run →", reverse: "reverse sweep →" };
+      const names = {
+        forward: "forward sweep →",
+        again: "second run →",
+        reverse: "reverse sweep →",
+      };
       const room = right - left;
       const short = { forward: "fwd", again: "2nd run", reverse: "rev" };
-      const name = room > 110 ? names[sweep] : room > 76 ? SWEEPS[sweep] : room > 46 ? short[sweep] : "";
+      const name =
+        room > 110 ? names[sweep] : room > 76 ? SWEEPS[sweep] : room > 46 ? short[sweep] : "";
       return [
-        s("rect", { x: left, y: TOP - 20, width: room, height: PLOT + 20, class: `memory-ground memory-${sweep}` }),
-        s("text", { x: (left + right) / 2, y: TOP - 7, class: `memory-sweep memory-${sweep}` }, name),
+        s("rect", {
+          x: left,
+          y: TOP - 20,
+          width: room,
+          height: PLOT + 20,
+          class: `memory-ground memory-${sweep}`,
+        }),
+        s(
+          "text",
+          { x: (left + right) / 2, y: TOP - 7, class: `memory-sweep memory-${sweep}` },
+          name,
+        ),
       ];
     });
   }
@@ -133,7 +162,10 @@ export class MemoryPlot {
     ];
     const forward = moments.filter((m) => m[1] === "forward").map((m) => m[4]);
     const areas = layers.map(([name, sizes]) =>
-      s("path", { class: `memory-area memory-${name}`, d: `${steps(sizes, x, y)}V${y(0)}H${x(0)}z` }),
+      s("path", {
+        class: `memory-area memory-${name}`,
+        d: `${steps(sizes, x, y)}V${y(0)}H${x(0)}z`,
+      }),
     );
     return [
       ...areas,
@@ -164,7 +196,11 @@ export class MemoryPlot {
       "g",
       { class: "memory-peak" },
       s("circle", { cx: x, cy: y, r: 3.5 }),
-      s("text", { x: x + (left ? -8 : 8), y: y - 5, "text-anchor": left ? "end" : "start" }, `peak ${bytesText(shown.peak)}`),
+      s(
+        "text",
+        { x: x + (left ? -8 : 8), y: y - 5, "text-anchor": left ? "end" : "start" },
+        `peak ${bytesText(shown.peak)}`,
+      ),
     );
   }
 
@@ -175,7 +211,11 @@ export class MemoryPlot {
       const short = name.length > 14 ? `${name.slice(0, 13)}…` : name;
       const at = this.x(i + 0.5) + 3;
       const turn = `rotate(-55 ${at} ${y + 8})`;
-      return s("text", { x: at, y: y + 8, transform: turn, class: `memory-label memory-${sweep}` }, short);
+      return s(
+        "text",
+        { x: at, y: y + 8, transform: turn, class: `memory-label memory-${sweep}` },
+        short,
+      );
     });
   }
 
@@ -185,7 +225,13 @@ export class MemoryPlot {
     this.svg.setAttribute("aria-valuetext", text);
     const x = this.x(moment + 0.5);
     this.cursor.replaceChildren(
-      s("rect", { x: this.x(moment), y: TOP - 2, width: Math.max(1, this.step), height: PLOT + 2, class: "memory-band" }),
+      s("rect", {
+        x: this.x(moment),
+        y: TOP - 2,
+        width: Math.max(1, this.step),
+        height: PLOT + 2,
+        class: "memory-band",
+      }),
       s("line", { x1: x, x2: x, y1: TOP - 12, y2: TOP + PLOT }),
       s("path", { d: `M${x - 6} ${TOP - 20}h12v6l-6 6l-6 -6z` }),
     );
@@ -205,21 +251,34 @@ export class MemoryPlot {
     const base = TOP + PLOT;
     if (!buffers.length) {
       const hint = "point at a value to see its life";
-      return this.life.replaceChildren(s("text", { x: LEFT, y: base + 17, class: "memory-hint" }, hint));
+      return this.life.replaceChildren(
+        s("text", { x: LEFT, y: base + 17, class: "memory-hint" }, hint),
+      );
     }
     const rows = buffers.slice(0, 40).map((buffer) => {
       const [left, right] = [this.x(buffer[7]), this.x(buffer[8] + 1)];
       const y = base + 9;
       const marks = moments
-        .map(([step, sweep], i) => (sweep !== "forward" && buffer[9].includes(step) && i <= buffer[8] ? i : -1))
+        .map(([step, sweep], i) =>
+          sweep !== "forward" && buffer[9].includes(step) && i <= buffer[8] ? i : -1,
+        )
         .filter((i) => i > buffer[7]);
       return s(
         "g",
         {},
         s("rect", { x: left, y: TOP, width: right - left, height: PLOT, class: "memory-span" }),
-        s("rect", { x: left, y, width: Math.max(2, right - left), height: 8, rx: 3, class: "memory-bar" }),
+        s("rect", {
+          x: left,
+          y,
+          width: Math.max(2, right - left),
+          height: 8,
+          rx: 3,
+          class: "memory-bar",
+        }),
         s("circle", { cx: this.x(buffer[7] + 0.5), cy: y + 4, r: 4.5, class: "memory-born" }),
-        marks.map((i) => s("path", { d: `M${this.x(i + 0.5)} ${y + 1}l5 9h-10z`, class: "memory-read" })),
+        marks.map((i) =>
+          s("path", { d: `M${this.x(i + 0.5)} ${y + 1}l5 9h-10z`, class: "memory-read" }),
+        ),
       );
     });
     this.life.replaceChildren(...rows);
@@ -238,7 +297,8 @@ export function tradePlot(data, present, choose, width = 320) {
   const whole = data.forward_flops || data.steps.length || 1;
   const cost = (item) => (data.forward_flops ? item.flops : item.recomputed) / whole;
   const mostCost = Math.max(0.01, ...points.map(cost), present ? cost(present) : 0) * 1.05;
-  const mostPeak = Math.max(data.plain.peak, ...points.map((p) => p.peak), present?.peak ?? 0, 1) * 1.08;
+  const mostPeak =
+    Math.max(data.plain.peak, ...points.map((p) => p.peak), present?.peak ?? 0, 1) * 1.08;
   const x = (share) => left + ((width - left - right) * share) / mostCost;
   const y = (size) => height - bottom - ((height - bottom - top) * size) / mostPeak;
   const unit = mostCost > 0.6 ? 0.25 : mostCost > 0.25 ? 0.1 : mostCost > 0.05 ? 0.05 : 0.01;
@@ -246,30 +306,72 @@ export function tradePlot(data, present, choose, width = 320) {
   const path = [[0, data.plain.peak], ...points.map((p) => [cost(p), p.peak])];
   return s(
     "svg",
-    { class: "memory-trade", viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
-      "aria-label": "peak memory against arithmetic done again, for each place of one checkpoint" },
+    {
+      class: "memory-trade",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      role: "img",
+      "aria-label": "peak memory against arithmetic done again, for each place of one checkpoint",
+    },
     grid(mostPeak).map((size) => [
       s("line", { x1: left, x2: width - right, y1: y(size), y2: y(size), class: "memory-grid" }),
-      s("text", { x: left - 6, y: y(size) + 4, class: "memory-tick", "text-anchor": "end" }, bytesText(size)),
+      s(
+        "text",
+        { x: left - 6, y: y(size) + 4, class: "memory-tick", "text-anchor": "end" },
+        bytesText(size),
+      ),
     ]),
     ticks.map((share) =>
-      s("text", { x: x(share), y: height - bottom + 14, class: "memory-tick", "text-anchor": "middle" }, `${Math.round(share * 100)}%`),
+      s(
+        "text",
+        { x: x(share), y: height - bottom + 14, class: "memory-tick", "text-anchor": "middle" },
+        `${Math.round(share * 100)}%`,
+      ),
     ),
-    s("text", { x: (left + width - right) / 2, y: height - 4, class: "memory-axis" }, "arithmetic done again"),
+    s(
+      "text",
+      { x: (left + width - right) / 2, y: height - 4, class: "memory-axis" },
+      "arithmetic done again",
+    ),
     s("path", { class: "memory-path", d: `M${path.map(([a, b]) => `${x(a)} ${y(b)}`).join("L")}` }),
-    s("rect", { x: x(0) - 4, y: y(data.plain.peak) - 4, width: 8, height: 8, class: "memory-plain",
-      onclick: () => choose(0) }, s("title", {}, "no checkpoint")),
-    points.map((place) =>
-      s("circle", { cx: x(cost(place)), cy: y(place.peak), r: 3.5, class: "memory-point",
-        onclick: () => choose(place.equations) }, s("title", {}, `up to ${place.after}: peak ${bytesText(place.peak)}`)),
+    s(
+      "rect",
+      {
+        x: x(0) - 4,
+        y: y(data.plain.peak) - 4,
+        width: 8,
+        height: 8,
+        class: "memory-plain",
+        onclick: () => choose(0),
+      },
+      s("title", {}, "no checkpoint"),
     ),
-    present && s("path", { class: "memory-now", d: `M${x(cost(present))} ${y(present.peak) - 7}l7 7l-7 7l-7 -7z` }),
+    points.map((place) =>
+      s(
+        "circle",
+        {
+          cx: x(cost(place)),
+          cy: y(place.peak),
+          r: 3.5,
+          class: "memory-point",
+          onclick: () => choose(place.equations),
+        },
+        s("title", {}, `up to ${place.after}: peak ${bytesText(place.peak)}`),
+      ),
+    ),
+    present &&
+      s("path", {
+        class: "memory-now",
+        d: `M${x(cost(present))} ${y(present.peak) - 7}l7 7l-7 7l-7 -7z`,
+      }),
   );
 }
 
 /** The meanings of the colours, and of the dashed line. */
 export function legend(withPlan) {
-  const entry = (name, text) => h("span", { class: "memory-key" }, h("i", { class: `memory-swatch memory-${name}` }), text);
+  const entry = (name, text) =>
+    h("span", { class: "memory-key" }, h("i", { class: `memory-swatch memory-${name}` }), text);
   return h(
     "div",
     { class: "memory-legend" },
@@ -279,4 +381,51 @@ export function legend(withPlan) {
     entry("primal", "function alone"),
     withPlan && entry("without", "without the checkpoint"),
   );
+}
+
+/** A count of operations for people. */
+export function countText(count) {
+  const units = ["", " thousand", " million", " billion", " trillion"];
+  let [value, unit] = [count, 0];
+  while (value >= 1000 && unit < units.length - 1) [value, unit] = [value / 1000, unit + 1];
+  return `${unit ? Number(value.toPrecision(3)) : value}${units[unit]}`;
+}
+
+/** What checkpoints save and cost, and how to write them. */
+export function trialWords(data, plan, equations, segments) {
+  const change = Math.round(100 * (1 - plan.peak / Math.max(1, data.plain.peak)));
+  const saved = change > 0 ? `${change}% less` : change < 0 ? `${-change}% more` : "the same";
+  const work = data.forward_flops
+    ? `, ${countText(plan.flops)} operations (${Math.round((100 * plan.flops) / data.forward_flops)}% of the function's)`
+    : "";
+  const lines = [
+    ...new Set(
+      data.steps
+        .slice(0, equations)
+        .map((step) => step[2])
+        .filter(Boolean),
+    ),
+  ];
+  const parts =
+    segments === 1 ? "a checkpoint around" : `${segments} checkpoints, one after the other, around`;
+  const where =
+    lines.length > 1
+      ? ` (lines ${lines[0]} to ${lines.at(-1)})`
+      : lines.length
+        ? ` (line ${lines[0]})`
+        : "";
+  const last = data.steps[equations - 1][0];
+  return [
+    h(
+      "strong",
+      {},
+      `Peak ${bytesText(plan.peak)} instead of ${bytesText(data.plain.peak)}: ${saved}. `,
+    ),
+    `It is ${parts} the first ${equations} of ${data.steps.length} equations; ${plan.recomputed} run twice${work}. `,
+    "To write it: put what runs up to ",
+    h("code", {}, last),
+    `${where} into ${segments === 1 ? "a function g" : `${segments} functions`}, and call `,
+    h("code", {}, "adlib.checkpoint(g)(…)"),
+    segments === 1 ? "." : " with each.",
+  ];
 }

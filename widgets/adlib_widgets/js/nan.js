@@ -76,11 +76,28 @@ class NanExplorer {
   reset() {
     const { data } = this;
     this.drawn = data;
-    this.verdict.replaceChildren(h("span", { class: data.good ? "nan-ok" : "nan-bad", "aria-hidden": "true" }, data.good ? "✓" : "✗"), ` ${data.headline}`);
+    this.verdict.replaceChildren(
+      h(
+        "span",
+        { class: data.good ? "nan-ok" : "nan-bad", "aria-hidden": "true" },
+        data.good ? "✓" : "✗",
+      ),
+      ` ${data.headline}`,
+    );
     this.verdict.classList.toggle("nan-calm", data.good);
     this.findings.replaceChildren(...data.findings.map((finding, i) => this.card(finding, i)));
-    if (data.good) this.findings.replaceChildren(h("p", { class: "nan-peace" }, "Nothing to repair: every value, tangent and cotangent on the way is a finite number."));
-    else if (data.not_differentiated) this.findings.append(h("p", { class: "nan-peace" }, `No derivative: ${data.not_differentiated}`));
+    if (data.good)
+      this.findings.replaceChildren(
+        h(
+          "p",
+          { class: "nan-peace" },
+          "Nothing to repair: every value, tangent and cotangent on the way is a finite number.",
+        ),
+      );
+    else if (data.not_differentiated)
+      this.findings.append(
+        h("p", { class: "nan-peace" }, `No derivative: ${data.not_differentiated}`),
+      );
     this.body.hidden = !data.rows.length;
     this.drawTable();
     this.follow();
@@ -88,15 +105,43 @@ class NanExplorer {
   }
 
   card(finding, i) {
-    const line = finding.source ? h("div", { class: "nan-line" }, h("span", {}, finding.source), " ", h("code", {}, finding.code)) : null;
-    const copied = (text) => button("copy", () => this.copy(text), { tip: "Copy this code", name: `Copy ${text}` });
+    const line = finding.source
+      ? h(
+          "div",
+          { class: "nan-line" },
+          h("span", {}, finding.source),
+          " ",
+          h("code", {}, finding.code),
+        )
+      : null;
+    const copied = (text) =>
+      button("copy", () => this.copy(text), { tip: "Copy this code", name: `Copy ${text}` });
     const code = (label, text, kind) =>
-      text && h("div", { class: `nan-code nan-${kind}` }, h("span", { class: "nan-label" }, label), h("pre", {}, text), copied(text));
+      text &&
+      h(
+        "div",
+        { class: `nan-code nan-${kind}` },
+        h("span", { class: "nan-label" }, label),
+        h("pre", {}, text),
+        copied(text),
+      );
     return h(
       "section",
       { class: `nan-card nan-${finding.sweep}`, "aria-label": finding.where },
-      h("h4", {}, h("span", { class: "nan-number" }, i + 1), ` ${finding.where}${finding.title ? ` (${finding.title})` : ""}`),
-      h("div", { class: "nan-equation" }, h("code", {}, finding.text), button("show on the trail", () => this.choose(finding.row, finding.sweep), { name: `Show ${finding.text} on the trail` })),
+      h(
+        "h4",
+        {},
+        h("span", { class: "nan-number" }, i + 1),
+        ` ${finding.where}${finding.title ? ` (${finding.title})` : ""}`,
+      ),
+      h(
+        "div",
+        { class: "nan-equation" },
+        h("code", {}, finding.text),
+        button("show on the trail", () => this.choose(finding.row, finding.sweep), {
+          name: `Show ${finding.text} on the trail`,
+        }),
+      ),
       line,
       h("p", {}, h("b", {}, "Why. "), finding.why),
       finding.repair && h("p", {}, h("b", {}, "Repair. "), finding.repair),
@@ -108,10 +153,27 @@ class NanExplorer {
   drawTable() {
     const { rows, starts } = this.data;
     this.cells = new Map();
-    const head = h("tr", {}, h("th", { scope: "col" }, "equation"), SWEEPS.map((sweep) => h("th", { scope: "col", class: `nan-${sweep}` }, HEADS[sweep])));
+    const head = h(
+      "tr",
+      {},
+      h("th", { scope: "col" }, "equation"),
+      SWEEPS.map((sweep) => h("th", { scope: "col", class: `nan-${sweep}` }, HEADS[sweep])),
+    );
     const lines = rows.map((row) => {
-      const cells = SWEEPS.map((sweep) => this.cell(row, sweep, starts[sweep]?.row === row.id && starts[sweep].kind));
-      const line = h("tr", { "data-row": row.id }, h("th", { scope: "row" }, h("code", {}, row.text), h("small", {}, row.output ? "output" : row.source)), cells);
+      const cells = SWEEPS.map((sweep) =>
+        this.cell(row, sweep, starts[sweep]?.row === row.id && starts[sweep].kind),
+      );
+      const line = h(
+        "tr",
+        { "data-row": row.id },
+        h(
+          "th",
+          { scope: "row" },
+          h("code", {}, row.text),
+          h("small", {}, row.output ? "output" : row.source),
+        ),
+        cells,
+      );
       return line;
     });
     this.table.replaceChildren(h("table", {}, h("thead", {}, head), h("tbody", {}, lines)));
@@ -125,8 +187,14 @@ class NanExplorer {
     const label = `${WORDS[sweep]} of ${row.name}, ${row.text}: ${NAMES[value.status]}${starts ? (turns ? `, and what it hands on is ${NAMES[starts]}` : ", the first that is met") : ""}`;
     const made = h(
       "button",
-      { type: "button", class: `nan-cell nan-${value.status}${turns ? " nan-turn" : ""}`, "aria-label": label, "aria-pressed": "false", tabindex: "-1",
-        onclick: () => this.choose(row.id, sweep) },
+      {
+        type: "button",
+        class: `nan-cell nan-${value.status}${turns ? " nan-turn" : ""}`,
+        "aria-label": label,
+        "aria-pressed": "false",
+        tabindex: "-1",
+        onclick: () => this.choose(row.id, sweep),
+      },
       starts && h("span", { class: "nan-start", "aria-hidden": "true" }, "▶"),
       turns ? `✓ ↑ ${MARKS[starts]}` : MARKS[value.status],
     );
@@ -141,7 +209,8 @@ class NanExplorer {
       made.setAttribute("aria-pressed", String(chosen));
       made.setAttribute("tabindex", chosen ? "0" : "-1");
     }
-    for (const line of this.table.querySelectorAll("tr[data-row]")) line.classList.toggle("nan-chosen", line.dataset.row === row?.id);
+    for (const line of this.table.querySelectorAll("tr[data-row]"))
+      line.classList.toggle("nan-chosen", line.dataset.row === row?.id);
     this.drawDetail();
     if (!row) return;
     this.reveal(row);
@@ -150,7 +219,9 @@ class NanExplorer {
 
   /** Bring a row into sight within the table; the page around it stays where it is. */
   reveal(row) {
-    const line = [...this.table.querySelectorAll("tr[data-row]")].find((one) => one.dataset.row === row.id);
+    const line = [...this.table.querySelectorAll("tr[data-row]")].find(
+      (one) => one.dataset.row === row.id,
+    );
     const [box, at] = [this.table.getBoundingClientRect(), line.getBoundingClientRect()];
     const head = this.table.querySelector("thead").getBoundingClientRect().height;
     if (at.top < box.top + head) this.table.scrollTop -= box.top + head - at.top;
@@ -162,7 +233,11 @@ class NanExplorer {
     const at = this.data.rows.indexOf(row) + 1;
     const here = this.data.starts[sweep]?.row === row.id;
     const turns = here && value.status === "good";
-    const first = turns ? " What it hands on to its operands is the first that is not." : here ? " Here this sweep first goes wrong." : "";
+    const first = turns
+      ? " What it hands on to its operands is the first that is not."
+      : here
+        ? " Here this sweep first goes wrong."
+        : "";
     const words = WORDS[sweep];
     return `Row ${at} of ${this.data.rows.length}: ${row.text}. ${words[0].toUpperCase()}${words.slice(1)} of ${row.name} is ${value.status === "good" ? "finite" : `not finite: ${value.text}`}.${first}`;
   }
@@ -172,25 +247,53 @@ class NanExplorer {
     const { row, sweep } = this;
     if (!row) return this.detail.replaceChildren();
     const finding = this.data.findings.find((one) => one.row === row.id && one.sweep === sweep);
-    const inputs = row.reads.map((id) => this.data.rows.find((other) => other.id === id)).filter(Boolean);
+    const inputs = row.reads
+      .map((id) => this.data.rows.find((other) => other.id === id))
+      .filter(Boolean);
     const values = finding
       ? finding.values.map((value) => [value.way === "out" ? `→ ${value.name}` : value.name, value])
-      : [...inputs.map((other) => [other.name, other.primal]), [`→ ${WORDS[sweep]} of ${row.name}`, row[sweep]]];
+      : [
+          ...inputs.map((other) => [other.name, other.primal]),
+          [`→ ${WORDS[sweep]} of ${row.name}`, row[sweep]],
+        ];
     return this.detail.replaceChildren(
       h("h4", {}, h("code", {}, finding?.text ?? row.text)),
-      ...(row.source ? [h("div", { class: "nan-line" }, h("span", {}, row.source), " ", h("code", {}, row.code))] : []),
-      h("div", { class: "nan-values" }, values.map(([name, value]) => this.value(name, value))),
+      ...(row.source
+        ? [h("div", { class: "nan-line" }, h("span", {}, row.source), " ", h("code", {}, row.code))]
+        : []),
+      h(
+        "div",
+        { class: "nan-values" },
+        values.map(([name, value]) => this.value(name, value)),
+      ),
     );
   }
 
   value(name, value) {
-    const counts = [value.nans && `${value.nans} of ${value.size} NaN`, value.infs && `${value.infs} of ${value.size} infinite`];
+    const counts = [
+      value.nans && `${value.nans} of ${value.size} NaN`,
+      value.infs && `${value.infs} of ${value.size} infinite`,
+    ];
     const bad = value.size > 4 ? counts.filter(Boolean).join(", ") : "";
-    const text = bad ? value.text.split(", ").filter((part) => !/^\d+ (nan|inf)$/.test(part)).join(", ") : value.text;
+    const text = bad
+      ? value.text
+          .split(", ")
+          .filter((part) => !/^\d+ (nan|inf)$/.test(part))
+          .join(", ")
+      : value.text;
     return h(
       "div",
       { class: "nan-value" },
-      h("div", {}, h("code", {}, name), " ", h("span", { class: "nan-type" }, value.type), " ", h("span", {}, text), bad ? h("span", { class: "nan-bad" }, ` ${bad}`) : ""),
+      h(
+        "div",
+        {},
+        h("code", {}, name),
+        " ",
+        h("span", { class: "nan-type" }, value.type),
+        " ",
+        h("span", {}, text),
+        bad ? h("span", { class: "nan-bad" }, ` ${bad}`) : "",
+      ),
       value.picture && picture(value.picture, this.dark),
     );
   }
@@ -204,13 +307,24 @@ class NanExplorer {
   }
 
   key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || !this.row || event.target.matches("input, select")) return;
+    if (
+      event.altKey ||
+      event.ctrlKey ||
+      event.metaKey ||
+      !this.row ||
+      event.target.matches("input, select")
+    )
+      return;
     const { rows } = this.data;
     const at = rows.indexOf(this.row);
     const to = (i) => this.moveTo(rows[Math.max(0, Math.min(rows.length - 1, i))], this.sweep);
     const keys = {
-      ArrowUp: () => to(at - 1), ArrowDown: () => to(at + 1), Home: () => to(0), End: () => to(rows.length - 1),
-      ArrowLeft: () => this.turn(-1), ArrowRight: () => this.turn(1),
+      ArrowUp: () => to(at - 1),
+      ArrowDown: () => to(at + 1),
+      Home: () => to(0),
+      End: () => to(rows.length - 1),
+      ArrowLeft: () => this.turn(-1),
+      ArrowRight: () => this.turn(1),
     };
     if (!(event.key in keys)) return;
     keys[event.key]();
@@ -247,23 +361,63 @@ class NanExplorer {
 
 /** Blocks of an array's entries; NaN has a cross, infinities their sign. */
 function picture(rows, dark) {
-  const most = Math.max(...rows.flat().map(num).map((x) => (Number.isFinite(x) ? Math.abs(x) : 0)), 0);
+  const most = Math.max(
+    ...rows
+      .flat()
+      .map(num)
+      .map((x) => (Number.isFinite(x) ? Math.abs(x) : 0)),
+    0,
+  );
   const side = Math.max(9, Math.min(18, Math.floor(288 / rows[0].length)));
-  const cells = rows.flatMap((row, i) => row.map((value, j) => block(num(value), j * side, i * side, side, most, dark)));
+  const cells = rows.flatMap((row, i) =>
+    row.map((value, j) => block(num(value), j * side, i * side, side, most, dark)),
+  );
   const [width, height] = [rows[0].length * side, rows.length * side];
   const bad = rows.flat().filter((value) => !Number.isFinite(num(value))).length;
-  const label = bad ? `${bad} of ${rows.flat().length} blocks hold bad entries` : "all blocks are finite";
-  return s("svg", { class: "nan-picture", viewBox: `-1 -1 ${width + 2} ${height + 2}`, width: width + 2, height: height + 2, role: "img", "aria-label": label }, cells);
+  const label = bad
+    ? `${bad} of ${rows.flat().length} blocks hold bad entries`
+    : "all blocks are finite";
+  return s(
+    "svg",
+    {
+      class: "nan-picture",
+      viewBox: `-1 -1 ${width + 2} ${height + 2}`,
+      width: width + 2,
+      height: height + 2,
+      role: "img",
+      "aria-label": label,
+    },
+    cells,
+  );
 }
 
 function block(x, left, top, side, most, dark) {
   const finite = Number.isFinite(x);
-  const rect = s("rect", { x: left, y: top, width: side - 1, height: side - 1, fill: finite ? heat(x, most, dark) : null, class: finite ? "nan-block" : "nan-block nan-wrong" });
+  const rect = s("rect", {
+    x: left,
+    y: top,
+    width: side - 1,
+    height: side - 1,
+    fill: finite ? heat(x, most, dark) : null,
+    class: finite ? "nan-block" : "nan-block nan-wrong",
+  });
   const tip = s("title", {}, numberText(x));
   if (finite) return s("g", {}, rect, tip);
   const [a, b] = [side * 0.25, side * 0.75 - 1];
   const mark = Number.isNaN(x)
-    ? s("path", { class: "nan-cross", d: `M${left + a} ${top + a}L${left + b} ${top + b}M${left + b} ${top + a}L${left + a} ${top + b}` })
-    : s("text", { class: "nan-infinite", x: left + side / 2 - 0.5, y: top + side * 0.72, "font-size": side * 0.7 }, x > 0 ? "∞" : "−");
+    ? s("path", {
+        class: "nan-cross",
+        d: `M${left + a} ${top + a}L${left + b} ${top + b}M${left + b} ${top + a}L${left + a} ${top + b}`,
+      })
+    : s(
+        "text",
+        {
+          class: "nan-infinite",
+          x: left + side / 2 - 0.5,
+          y: top + side * 0.72,
+          "font-size": side * 0.7,
+        },
+        x > 0 ? "∞" : "−",
+      );
   return s("g", {}, rect, mark, tip);
 }
