@@ -131,7 +131,9 @@ def _while(x: Any, w: Any) -> Any:
 PROGRAM_SAMPLES: dict[str, Callable[[], list[Sample]]] = {
     "jit": lambda: [_sample("jit", adlib.jit(_curved), (2, 3), (2, 3), name="two-results")],
     "remat2": lambda: [_sample("remat2", adlib.checkpoint(_curved), (2, 3), (2, 3), name="two")],
-    "custom_vmap_call": lambda: [_sample("custom_vmap_call", _own_vmap, (3,), (3,), name="product")],
+    "custom_vmap_call": lambda: [
+        _sample("custom_vmap_call", _own_vmap, (3,), (3,), name="product")
+    ],
     "linear_call": lambda: [_sample("linear_call", _own_transpose, (3,), (3,), name="quotient")],
     "custom_jvp_call": lambda: [_sample("custom_jvp_call", _own_jvp, (3,), (3,), name="product")],
     "custom_vjp_call": lambda: [_sample("custom_vjp_call", _own_vjp, (3,), (3,), name="product")],
