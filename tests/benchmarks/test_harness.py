@@ -115,7 +115,8 @@ def test_bars_say_what_they_want():
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_every_case_is_whole(case):
     assert case.forms["adlib"] == case.forms["jax"], "one API, one set of forms"
-    assert "torch" in case.forms and case.bars and case.title
+    assert case.bars and case.title
+    assert "torch" in case.forms or case.group == "Compiled"
     assert all(callable(form) for forms in case.forms.values() for form in forms)
     arrays = [leaf for leaf in tree_leaves(case.make_inputs(warm=True)) if np.ndim(leaf)]
     assert arrays and all(leaf.dtype == np.float32 for leaf in arrays)

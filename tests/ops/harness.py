@@ -45,6 +45,7 @@ def load_primitives() -> dict[str, Primitive]:
     for package in (adlib.ops, adlib.control):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
+    importlib.import_module("adlib.experimental.checkify")
     return registry
 
 

@@ -30,6 +30,8 @@ NO_SAMPLES = {
     "tests/control has it",
     "custom_linear_solve": "its map and solvers share constants, which cannot move one by one; "
     "tests/control has it",
+    "check": "it has an effect and no result; tests/experimental has it",
+    "debug_check": "it has an effect and no result; tests/experimental has it",
     "debug_callback": "it has an effect and no result; tests/control has it",
     "pure_callback": "it calls a Python function, which has no derivative; tests/control has it",
     "custom_lin": "it is what custom_vjp_call leaves on the tape, and is tested through that",
