@@ -182,8 +182,6 @@ _SHORT = (("bfloat", "bf"), ("float", "f"), ("uint", "u"), ("int", "i"), ("compl
 
 # ------------------------------------------------------------------- promotion
 
-_WEAK = ("i*", "f*", "c*")
-
 
 def _lattice() -> dict[Any, set[Any]]:
     """Every node with the nodes directly above it, from the proposal's figure."""

@@ -54,11 +54,6 @@ def padtype_to_pads(
     return pads
 
 
-def check_positive(what: str, name: str, values: Sequence[int]) -> None:
-    if any(v < 1 for v in values):
-        raise TypeError(f"{what} {name} must be positive, got {tuple(values)}.{here()}")
-
-
 def ints(values: Sequence[Any]) -> Sizes:
     return tuple([int(v) for v in values])
 

@@ -67,8 +67,7 @@ def bfgs(
         status = jnp.where(steps >= limit, 1, -1)
         status = jnp.where(found.failed, jnp.where(jnp.isfinite(found.f), 5, 3), status)
         status = jnp.where(done, 0, status)
-        kept = _State(x, found.f, found.g, h, s.f, steps, s.calls + found.calls, status)
-        return kept
+        return _State(x, found.f, found.g, h, s.f, steps, s.calls + found.calls, status)
 
     end = lax.while_loop(lambda s: (s.status == -1) & (s.steps < limit), step, start)
     status = jnp.where(end.status == -1, 1, end.status)
@@ -78,7 +77,7 @@ def bfgs(
 
 
 class _Found(NamedTuple):
-    """A step length, the value and gradient there; whether Wolfe's conditions failed."""
+    """A step length, the value and gradient there; whether there is none that is better."""
 
     length: Any
     f: Any
@@ -88,12 +87,11 @@ class _Found(NamedTuple):
 
 
 class _Search(NamedTuple):
-    low: Any  # lengths of the bracket, their values and slopes
+    low: Any  # the ends of the bracket, their values, and the slope at the lower one
     f_low: Any
     d_low: Any
     high: Any
     f_high: Any
-    d_high: Any
     length: Any  # the one to try next
     best: Any
     f_best: Any
@@ -108,13 +106,14 @@ def line_search(
 ) -> _Found:
     """A length along ``p`` that meets Wolfe's strong conditions.
 
-    The bracket grows until it holds such a length, then shrinks by cubic interpolation kept away
-    from its ends. If ``most`` tries do not do, the best length seen is given, marked as failed.
+    The bracket grows until it holds such a length, then shrinks by parabolas kept away from its
+    ends. If ``2 * most`` tries do not do, the best length seen is given; it has failed where no
+    length was better than 0.
     """
     d0 = jnp.dot(g0, p)
     zero = jnp.zeros_like(first)
     start = _Search(
-        zero, f0, d0, zero, f0, d0, first, zero, f0, g0,
+        zero, f0, d0, zero, f0, first, zero, f0, g0,
         jnp.asarray(False), jnp.asarray(False), jnp.asarray(0),
     )  # fmt: skip
 
@@ -131,14 +130,13 @@ def line_search(
         bracketed = s.bracketed | too_high | (d >= 0)
         high = jnp.where(too_high, a, jnp.where(turns, s.low, s.high))
         f_high = jnp.where(too_high, f, jnp.where(turns, s.f_low, s.f_high))
-        d_high = jnp.where(too_high, d, jnp.where(turns, s.d_low, s.d_high))
         low, f_low, d_low = (
             jnp.where(too_high, old, new) for old, new in ((s.low, a), (s.f_low, f), (s.d_low, d))
         )
         inside = _between(low, f_low, d_low, high, f_high)
         longer = jnp.minimum(2 * a, _LONGEST)
         return _Search(
-            low, f_low, d_low, high, f_high, d_high,
+            low, f_low, d_low, high, f_high,
             jnp.where(bracketed, inside, longer).astype(a.dtype),
             jnp.where(better, a, s.best), jnp.where(better, f, s.f_best),
             jnp.where(better, g, s.g_best), bracketed, flat, s.k + 1,
@@ -146,8 +144,8 @@ def line_search(
 
     # growing and shrinking together take more tries than SciPy's inner loop alone
     end = lax.while_loop(lambda s: ~s.done & (s.k < 2 * most), attempt, start)
-    none = end.best == 0
-    return _Found(end.best, end.f_best, end.g_best, ~end.done & none, end.k)
+    failed = ~end.done & (end.best == 0)
+    return _Found(end.best, end.f_best, end.g_best, failed, end.k)
 
 
 def _between(low: Any, f_low: Any, d_low: Any, high: Any, f_high: Any) -> Any:

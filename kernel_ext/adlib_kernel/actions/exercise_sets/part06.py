@@ -92,10 +92,6 @@ def _lambert(a: Any) -> Any:
 _lambert.defjvps(lambda t, w, a: t / (jnp.exp(w) * (1 + w)))
 
 
-def _lambert_value(a: Any) -> Any:
-    return adlib.lax.stop_gradient(_lambert(a))
-
-
 def _lambert_second(a: float) -> Any:
     w = float(_lambert(a))
     return -np.exp(-2 * w) * (w + 2) / (1 + w) ** 3
