@@ -13,13 +13,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adlib.compile import memory
+from adlib.compile import library, memory
 from adlib.compile.control_flow import ControlPart
 from adlib.compile.dot_part import DotPart
 from adlib.compile.nests import GroupWriter, Reader, stored
 from adlib.compile.pieces import PiecesWriter
 from adlib.compile.render_llvm import Module, render
-from adlib.compile.schedule import Control, Dot, Group, Pieces, Schedule
+from adlib.compile.schedule import Control, Dot, Group, Library, Pieces, Schedule
 from adlib.core.jaxpr import Var
 
 
@@ -166,6 +166,8 @@ def part_of(schedule: Schedule, number: int, name: str) -> Part:
         return DotPart(schedule, step, name)
     if isinstance(step, Control):
         return ControlPart(step, name, whole)
+    if isinstance(step, Library):
+        return library.part(step.eqn, step.operands, name)
     raise TypeError("a call is no native step")
 
 
@@ -177,7 +179,7 @@ def _made(schedule: Schedule, first: int, last: int) -> tuple[list[Var], list[Va
         step = schedule.steps[i]
         if isinstance(step, Group):
             made = stored(schedule, step)
-        elif isinstance(step, (Dot, Control, Pieces)):
+        elif isinstance(step, (Dot, Control, Pieces, Library)):
             made = list(step.eqn.outvars)
         else:
             raise TypeError("a call is no native step")

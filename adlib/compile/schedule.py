@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from adlib.compile import addressing, decompositions, dots, lowering, views
+from adlib.compile import addressing, decompositions, dots, library, lowering, views
 from adlib.compile.views import Coordinates
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Literal, Var, dead_code_eliminated
 from adlib.core.primitive import Primitive, registry
@@ -99,6 +99,16 @@ class Pieces:
         self.eqn = eqn
 
 
+class Library:
+    """An equation that native code of its own computes (see library/), from and to memory."""
+
+    __slots__ = ("eqn", "operands")
+
+    def __init__(self, eqn: Eqn, operands: list[Var]) -> None:
+        self.eqn = eqn
+        self.operands = operands
+
+
 class Schedule:
     """The steps of a program.
 
@@ -116,7 +126,7 @@ class Schedule:
     def __init__(self, closed: ClosedJaxpr, inner: bool = False) -> None:
         self.closed = closed
         self.jaxpr = dead_code_eliminated(closed.jaxpr)
-        self.steps: list[Group | Call | Dot | Control | Pieces] = []
+        self.steps: list[Group | Call | Dot | Control | Pieces | Library] = []
         self.where: dict[Var, int] = {v: -1 for v in (*self.jaxpr.constvars, *self.jaxpr.invars)}
         self.virtual: dict[Var, Eqn] = {}
         self.written: set[Var] = set()  # views that a group writes to memory all the same
@@ -175,6 +185,10 @@ class Schedule:
             self._addressed(eqn)
         elif eqn.primitive.name in ("scan", "while", "cond"):
             self._control(eqn)
+        elif library.native(eqn, lowering.NATIVE):
+            operands = [self.in_memory(atom) for atom in eqn.invars]
+            number = self._native_step(Library(eqn, operands), eqn, operands)
+            self.reasons.append((eqn, f"step {number}: native code for {eqn.primitive.name}"))
         else:
             self._call(eqn, _why_call(eqn))
 
@@ -267,7 +281,7 @@ class Schedule:
         invars = [self.in_memory(operand), *eqn.invars[1:]]
         self._place(eqn.replace(invars=invars, params=params), eqn.outvars[0].aval.shape)
 
-    def _native_step(self, step: Dot | Control | Pieces, eqn: Eqn, operands: list[Var]) -> int:
+    def _native_step(self, step: Dot | Control | Pieces | Library, eqn: Eqn, operands: list[Var]) -> int:
         number = len(self.steps)
         self.steps.append(step)
         for v in operands:

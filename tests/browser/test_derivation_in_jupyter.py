@@ -39,7 +39,7 @@ def test_the_notebook_s_explorer(open_notebook, open_saved):
     search = view.get_by_role("searchbox")
     search.fill("sin")
     search.press("Enter")
-    page.expect_kernel(f"{EXPLORER}.selected[0]", "f")
+    page.expect_kernel(f"{EXPLORER}.selected[:1]", ["f"])
 
     page.cell("interact(derived").locator("select").first.select_option("powers")
     page.expect_kernel(f"{shown('Interactive')}.arguments['form']", "powers")
