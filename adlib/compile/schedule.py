@@ -281,7 +281,9 @@ class Schedule:
         invars = [self.in_memory(operand), *eqn.invars[1:]]
         self._place(eqn.replace(invars=invars, params=params), eqn.outvars[0].aval.shape)
 
-    def _native_step(self, step: Dot | Control | Pieces | Library, eqn: Eqn, operands: list[Var]) -> int:
+    def _native_step(
+        self, step: Dot | Control | Pieces | Library, eqn: Eqn, operands: list[Var]
+    ) -> int:
         number = len(self.steps)
         self.steps.append(step)
         for v in operands:
