@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
+from adlib.backends import cupy_
 from adlib.base import tree
+from adlib.base.config import config
 from adlib.base.source import here
-from adlib.core import backend
+from adlib.core import backend as backends
 from adlib.core.array import Array, ArrayImpl, as_value, to_numpy
+from adlib.ops.placement import device_put_p
 
 
 class Device:
@@ -41,25 +45,38 @@ class Device:
         )
 
 
-_cpu = Device("cpu", 0)
-
-
 def devices(backend: str | None = None) -> list[Device]:
-    """All devices of a platform (the default one where none is named).
+    """All devices of a platform, ``"cpu"`` or ``"gpu"`` (the default one where none is named).
 
-    Raises RuntimeError, saying what is missing, where the platform is not there.
+    Raises RuntimeError, saying in one sentence what is missing, where the platform is not there.
 
     >>> import adlib
     >>> adlib.devices()
     [CpuDevice(id=0)]
     """
-    if backend in (None, "cpu"):
-        return [_cpu]
-    raise RuntimeError(
-        f"Unknown backend {backend!r}: this installation computes on 'cpu' only.{here()}\n"
-        "  GPU arrays need an NVIDIA GPU with its driver, and the extra: "
-        "pip install 'adlib-jupyter[gpu]'."
-    )
+    platform = backends.default().platform if backend is None else backends.platform_of(backend)
+    if platform == "cpu":
+        return _of_platform("cpu", 1)
+    if platform != "gpu":
+        raise RuntimeError(
+            f"Unknown backend {backend!r}: adlib computes on 'cpu' and on 'gpu'.{here()}"
+        )
+    return _of_platform("gpu", cupy_.load().xp.cuda.runtime.getDeviceCount())
+
+
+@functools.cache
+def _of_platform(platform: str, count: int) -> list[Device]:
+    return [Device(platform, i) for i in range(count)]
+
+
+def _check_device(device: Any) -> None:
+    """Refuse a device that is not there, before a flag names it."""
+    if device not in (None, ""):
+        devices(backends.platform_of(device))
+
+
+config.check("jax_default_device", _check_device)
+config.check("jax_platform_name", _check_device)
 
 
 def local_devices(process_index: int | None = None, backend: str | None = None) -> list[Device]:
@@ -79,14 +96,40 @@ def local_device_count(backend: str | None = None) -> int:
 
 def default_backend() -> str:
     """Name of the platform that new arrays are made on."""
-    return backend.default().platform
+    return backends.default().platform
 
 
 def device_put(x: Any, device: Any = None, *, src: Any = None, donate: bool = False) -> Any:
-    """``x`` with its leaves as Arrays on ``device``."""
-    if isinstance(device, str):
-        devices(device)
-    return tree.map(lambda leaf: as_value(leaf, "device_put"), x)
+    """``x`` with its leaves as Arrays on ``device``.
+
+    Args:
+      x: a pytree of arrays and numbers.
+      device: a ``Device``, ``"cpu"`` or ``"gpu"``; None leaves Arrays where they are.
+      src, donate: taken for compatibility, without effect.
+
+    Raises RuntimeError, saying what is missing, where the device is not there.
+
+    >>> import adlib
+    >>> adlib.device_put(1.5, "cpu").device
+    CpuDevice(id=0)
+    """
+    if device is None:
+        return tree.map(lambda leaf: as_value(leaf, "device_put"), x)
+    platform = devices(backends.platform_of(device))[0].platform
+
+    def put(leaf: Any) -> Any:
+        value = as_value(leaf, "device_put")
+        if not backends.several:
+            return value
+        if type(value) is ArrayImpl:
+            source = backends.of_array(value._value).platform
+        else:  # a move of what is traced: from the other side
+            source = "cpu" if platform == "gpu" else "gpu"
+        if source == platform:
+            return value
+        return device_put_p.bind(value, platform=platform, source=source)
+
+    return tree.map(put, x)
 
 
 def device_get(x: Any) -> Any:

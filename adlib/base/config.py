@@ -33,6 +33,7 @@ _DEFAULTS: dict[str, Any] = {
     "jax_traceback_filtering": "auto",
     "jit_backend": os.environ.get("ADLIB_JIT_BACKEND", "auto"),
     "jit_disk_cache": True,
+    "jit_disk_cache_bytes": 256 * 2**20,
 }
 
 # Flags that change what a traced program means: they are part of every jit cache key.
@@ -46,9 +47,21 @@ _TRACE_FLAGS = (
     "jit_backend",
 )
 
-_overrides: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
+_overrides: contextvars.ContextVar[_Overrides | None] = contextvars.ContextVar(
     "adlib_config", default=None
 )
+
+
+class _Overrides(dict[str, Any]):
+    """Flags that are set in a context, with the key that follows from them."""
+
+    __slots__ = ("key", "process")
+    key: tuple[Any, ...]
+    process: tuple[Any, ...] | None  # the key of the process, when this one was made
+
+
+# Equal keys are one object, so that a call can compare its own to the last one's by identity.
+_keys: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
 
 class Config:
@@ -63,6 +76,7 @@ class Config:
         object.__setattr__(self, "_values", dict(_DEFAULTS))
         object.__setattr__(self, "_open", [])  # flags of every open block, of any thread
         object.__setattr__(self, "_listeners", [])
+        object.__setattr__(self, "_checks", {})
         self._note_trace_values()
 
     def __getattr__(self, name: str) -> Any:
@@ -96,6 +110,7 @@ class Config:
         """
         if name not in self._values:
             raise AttributeError(_unknown(name))
+        self._check(name, value)
         self._values[name] = value
         self._note_trace_values()
         self._changed()
@@ -103,10 +118,13 @@ class Config:
     @contextlib.contextmanager
     def override(self, **flags: Any) -> Iterator[None]:
         """Set flags within a ``with`` block, in this thread or task only."""
-        for name in flags:
+        for name, value in flags.items():
             if name not in self._values:
                 raise AttributeError(_unknown(name))
-        token = _overrides.set({**(_overrides.get() or {}), **flags})
+            self._check(name, value)
+        values = _Overrides({**(_overrides.get() or {}), **flags})
+        values.process = None
+        token = _overrides.set(values)
         self._open.append(flags)
         self._changed()
         try:
@@ -115,6 +133,14 @@ class Config:
             self._open.remove(flags)
             self._changed()
             _overrides.reset(token)
+
+    def check(self, name: str, check: Callable[[Any], None]) -> None:
+        """Call ``check(value)`` before the flag is set; what it raises keeps the old value."""
+        self._checks[name] = check
+
+    def _check(self, name: str, value: Any) -> None:
+        if name in self._checks:
+            self._checks[name](value)
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` whenever a flag may have changed."""
@@ -127,19 +153,29 @@ class Config:
     def _note_trace_values(self) -> None:
         # every jitted call asks for them, so they are not collected each time
         flags = tuple([self._values[name] for name in _TRACE_FLAGS])
-        object.__setattr__(self, "_trace_values", flags)
+        object.__setattr__(self, "_trace_values", _interned(flags))
 
     def _changed(self) -> None:
         for listener in self._listeners:
             listener()
 
     def trace_key(self) -> tuple[Any, ...]:
-        """Values of the flags on which a traced program depends."""
+        """Values of the flags on which a traced program depends; equal ones are one object."""
         overrides = _overrides.get()
+        process: tuple[Any, ...] = self._trace_values
         if overrides is None:
-            return self._trace_values  # type: ignore[no-any-return]
-        values = self._values
-        return tuple([overrides.get(name, values[name]) for name in _TRACE_FLAGS])
+            return process
+        if overrides.process is not process:
+            values = self._values
+            flags = tuple([overrides.get(name, values[name]) for name in _TRACE_FLAGS])
+            overrides.key = _interned(flags)
+            overrides.process = process
+        return overrides.key
+
+
+def _interned(flags: tuple[Any, ...]) -> tuple[Any, ...]:
+    # 1 and True are equal, and one may stand for the other: a flag means the same with both
+    return _keys.setdefault(flags, flags)
 
 
 def _unknown(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -9,16 +10,21 @@ from typing import Any
 import numpy as np
 
 from adlib.base import tree
+from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import ArrayImpl, as_value, scalar
+from adlib.core.array import as_value, from_nothing, scalar
 from adlib.core.avals import ShapedArray, Zero
 from adlib.core.primitive import Primitive, define_primitive
 from adlib.core.trace import axis_size as _size_of
 from adlib.ops.arithmetic import div, eq, mul
 from adlib.ops.conversion import convert_element_type
-from adlib.ops.filling import iota
+from adlib.ops.dynamic_slices import dynamic_index_in_dim, index_take
+from adlib.ops.filling import full_like, iota
 from adlib.ops.reductions import reduce_max, reduce_min
 from adlib.ops.reshaping import broadcast_in_dim, moveaxis, reduce_sum
+from adlib.ops.selection import select_n_p
+
+Groups = Sequence[Sequence[int]] | None
 
 # A collective is an ordinary operation until it meets the trace of the vmap that owns its
 # axis: that trace calls the batching rule with the axis in question among ``axes``.
@@ -102,55 +108,78 @@ def _names(axis_name: Any) -> tuple[Any, ...]:
     return names
 
 
-def _each(primitive: Primitive, x: Any, axis_name: Any) -> Any:
+def _each(primitive: Primitive, x: Any, axis_name: Any, groups: Groups, reduce: Any) -> Any:
     names = _names(axis_name)
+    if groups is not None:
+        own = OwnGroup(primitive.name, names, groups)
+        return tree.map(lambda leaf: own.reduced(as_value(leaf, primitive.name), reduce), x)
     return tree.map(lambda leaf: primitive.bind(as_value(leaf, primitive.name), axis_name=names), x)
 
 
-def psum(x: Any, axis_name: Any) -> Any:
+def psum(x: Any, axis_name: Any, *, axis_index_groups: Groups = None) -> Any:
     """Sum over the examples of the vmap(s) that name ``axis_name``.
 
-    Raises NameError outside of such a vmap.
+    Args:
+      x: array, or a pytree of arrays; of a Python number the sum is one, too.
+      axis_name: name of a vmap's axis, or a tuple of names.
+      axis_index_groups: lists of the indices of examples, each index in one list: the sum is
+        over an example's own group. With one axis name only.
+
+    Raises:
+      NameError: no enclosing vmap has this axis name.
+      ValueError: groups that leave an example out or name one twice.
 
     >>> import adlib, adlib.numpy as jnp
     >>> adlib.vmap(lambda x: x / adlib.lax.psum(x, "i"), axis_name="i")(jnp.array([1.0, 3.0]))
     Array([0.25, 0.75], dtype=float32)
     """
     names = _names(axis_name)
+    own = None if axis_index_groups is None else OwnGroup("psum", names, axis_index_groups)
 
     def total(leaf: Any) -> Any:
         value = as_value(leaf, "psum")
         if isinstance(leaf, (int, float)) and not isinstance(leaf, bool):
-            size = int(np.prod([_size_of(n) for n in names]))
-            return leaf * size  # a Python constant stays one: psum(1, axis) is the axis size
+            if own is None:
+                size = int(np.prod([_size_of(n) for n in names]))
+                return leaf * size  # a Python constant stays one: psum(1, axis) is the axis size
+            if own.equal:
+                return leaf * own.size
         if value.aval.dtype.kind == "b":
             value = convert_element_type(value, np.dtype(np.int32))
+        if own is not None:
+            return own.reduced(value, reduce_sum)
         return psum_p.bind(value, axis_name=names)
 
     return tree.map(total, x)
 
 
-def pmean(x: Any, axis_name: Any) -> Any:
-    """Mean over the examples of the vmap that names ``axis_name``; of integers as a float."""
-    size = int(np.prod([_size_of(n) for n in _names(axis_name)]))
+def pmean(x: Any, axis_name: Any, *, axis_index_groups: Groups = None) -> Any:
+    """Mean over the examples of the vmap that names ``axis_name``; of integers as a float.
+
+    With ``axis_index_groups``, the mean over the example's own group, as for ``psum``.
+    """
+    count = psum(1, axis_name, axis_index_groups=axis_index_groups)
 
     def mean(leaf: Any) -> Any:
         value = as_value(leaf, "pmean")
         if not dtypes.is_inexact(value.aval.dtype):
             value = convert_element_type(value, dtypes.canonicalize_dtype(np.dtype(np.float64)))
-        return div(psum(value, axis_name), scalar(size, value.aval.dtype, value.aval.weak_type))
+        total = psum(value, axis_name, axis_index_groups=axis_index_groups)
+        if isinstance(count, int):
+            return div(total, scalar(count, value.aval.dtype, value.aval.weak_type))
+        return div(total, convert_element_type(count, value.aval.dtype))
 
     return tree.map(mean, x)
 
 
-def pmax(x: Any, axis_name: Any) -> Any:
-    """Maximum over the examples of the vmap that names ``axis_name``."""
-    return _each(pmax_p, x, axis_name)
+def pmax(x: Any, axis_name: Any, *, axis_index_groups: Groups = None) -> Any:
+    """Maximum over the examples of the vmap that names ``axis_name``, or over a group of them."""
+    return _each(pmax_p, x, axis_name, axis_index_groups, reduce_max)
 
 
-def pmin(x: Any, axis_name: Any) -> Any:
-    """Minimum over the examples of the vmap that names ``axis_name``."""
-    return _each(pmin_p, x, axis_name)
+def pmin(x: Any, axis_name: Any, *, axis_index_groups: Groups = None) -> Any:
+    """Minimum over the examples of the vmap that names ``axis_name``, or over a group of them."""
+    return _each(pmin_p, x, axis_name, axis_index_groups, reduce_min)
 
 
 # ----------------------------------------------------------- gather, index
@@ -208,14 +237,37 @@ all_gather_p = define_primitive(
 )
 
 
-def all_gather(x: Any, axis_name: Any, *, axis: int = 0, tiled: bool = False) -> Any:
-    """The values of all examples, stacked along a new ``axis`` (joined there with ``tiled``)."""
+def all_gather(
+    x: Any, axis_name: Any, *, axis_index_groups: Groups = None, axis: int = 0, tiled: bool = False
+) -> Any:
+    """The values of all examples, stacked along a new ``axis`` (joined there with ``tiled``).
+
+    With ``axis_index_groups``, lists of equal lengths that name each example once, those of the
+    example's own group.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> pairs = lambda x: adlib.lax.all_gather(x, "i", axis_index_groups=[[0, 2], [1, 3]])
+    >>> adlib.vmap(pairs, axis_name="i")(jnp.arange(4))
+    Array([[0, 2],
+           [1, 3],
+           [0, 2],
+           [1, 3]], dtype=int32)
+    """
     size = _size_of(axis_name)
+    own = None
+    if axis_index_groups is not None:
+        own = OwnGroup("all_gather", (axis_name,), axis_index_groups, equal=True)
+        size = own.size
 
     def gather(leaf: Any) -> Any:
         value = as_value(leaf, "all_gather")
         place = axis % (value.aval.ndim + 1)
-        out = all_gather_p.bind(value, axis_name=axis_name, size=size, all_gather_dimension=place)
+        if own is None:
+            out = all_gather_p.bind(
+                value, axis_name=axis_name, size=size, all_gather_dimension=place
+            )
+        else:
+            out = moveaxis(own.gathered(value), 0, place)
         if not tiled:
             return out
         shape = list(value.aval.shape)
@@ -229,7 +281,7 @@ def _index_batch(
     axis: Any, args: Sequence[Any], dims: Sequence[Any], *, axis_name: Any
 ) -> tuple[Any, int]:
     aval = ShapedArray((axis.size,), np.dtype(np.int32))
-    return ArrayImpl(np.arange(axis.size, dtype=np.int32), aval), 0
+    return from_nothing(np.arange(axis.size, dtype=np.int32), aval), 0
 
 
 axis_index_p = define_primitive(
@@ -254,3 +306,71 @@ def axis_index(axis_name: Any) -> Any:
 def axis_size(axis_name: Any) -> int:
     """Size of the vmap's axis that is named ``axis_name``."""
     return _size_of(axis_name)
+
+
+# ------------------------------------------------------------------ groups
+
+
+class OwnGroup:
+    """The group of examples that the current one is in, by ``axis_index_groups``.
+
+    ``size`` is the number of its examples, where all groups are ``equal`` in that.
+    """
+
+    def __init__(
+        self, name: str, axis_names: tuple[Any, ...], groups: Sequence[Any], equal: bool = False
+    ) -> None:
+        if len(axis_names) != 1:
+            raise ValueError(
+                f"{name} takes axis_index_groups with one axis name only, got {axis_names}.{here()}"
+            )
+        (self.axis_name,) = axis_names
+        self.count = _size_of(self.axis_name)
+        lists = [[int(i) for i in group] for group in groups]
+        if sorted(itertools.chain(*lists)) != list(range(self.count)):
+            raise ValueError(
+                f"axis_index_groups of {name} must cover all indices of the axis "
+                f"{self.axis_name!r} exactly once, that is 0 to {self.count - 1}; got "
+                f"{lists}.{here()}"
+            )
+        lengths = {len(group) for group in lists}
+        self.equal = len(lengths) == 1
+        if equal and not self.equal:
+            raise ValueError(
+                f"axis_index_groups of {name} must be of the same size, as the results have one "
+                f"shape; got {lists}.{here()}"
+            )
+        self.size = len(lists[0])
+        self.position = np.zeros(self.count, np.int32)
+        self._of = np.zeros(self.count, np.int32)
+        for g, group in enumerate(lists):
+            self._of[group] = g
+            self.position[group] = range(len(group))
+        self._lists = lists
+
+    def index(self) -> Any:
+        """Place of the current example in its group."""
+        return self._mine(self.position)
+
+    def _mine(self, table: Any) -> Any:
+        values = from_nothing(table, ShapedArray(table.shape, table.dtype))
+        return dynamic_index_in_dim(values, axis_index(self.axis_name), 0, keepdims=False)
+
+    def gathered(self, x: Any) -> Any:
+        """The group's values, stacked along a new first axis."""
+        every = all_gather(x, self.axis_name)
+        rows = self._mine(np.array([self._lists[g] for g in self._of], np.int32))
+        return index_take(every, (rows,), (0,))
+
+    def reduced(self, x: Any, reduce: Callable[..., Any]) -> Any:
+        """The group's values reduced; groups may differ in size."""
+        if self.equal:
+            return reduce(self.gathered(x), (0,))
+        every = all_gather(x, self.axis_name)
+        inside = self._mine(self._of[:, None] == self._of[None, :])
+        inside = broadcast_in_dim(inside, every.aval.shape, (0,))
+        if reduce is reduce_sum:
+            return reduce(select_n_p.bind(inside, full_like(every, 0), every), (0,))
+        # an example's own value is in its group: it may stand for those that are not
+        own = broadcast_in_dim(x, every.aval.shape, tuple(range(1, every.aval.ndim)))
+        return reduce(select_n_p.bind(inside, own, every), (0,))

@@ -13,8 +13,8 @@ import numpy as np
 
 from adlib.base import tree
 from adlib.base.source import here
-from adlib.control.collectives import all_gather, axis_index, psum
-from adlib.core.array import ArrayImpl, as_value, scalar
+from adlib.control.collectives import Groups, OwnGroup, all_gather, axis_index, psum
+from adlib.core.array import as_value, from_nothing, scalar
 from adlib.core.avals import ShapedArray
 from adlib.core.trace import axis_size
 from adlib.ops.arithmetic import ge
@@ -55,7 +55,7 @@ def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
                 f"{end}) is one too many.{here()}"
             )
         source[end] = start
-    table = ArrayImpl(source, ShapedArray(source.shape, source.dtype))
+    table = from_nothing(source, ShapedArray(source.shape, source.dtype))
 
     def move(leaf: Any) -> Any:
         mine = dynamic_index_in_dim(table, axis_index(axis_name), 0, keepdims=False)
@@ -72,7 +72,7 @@ def all_to_all(
     split_axis: int,
     concat_axis: int,
     *,
-    axis_index_groups: None = None,
+    axis_index_groups: Groups = None,
     tiled: bool = False,
 ) -> Any:
     """Example i gives its j-th part to example j: a transposition of examples and parts.
@@ -83,7 +83,8 @@ def all_to_all(
       split_axis: the axis that is cut into one part for each example; without ``tiled`` its size
         is the number of examples, and it disappears.
       concat_axis: the axis along which the received parts are stacked; joined, with ``tiled``.
-      axis_index_groups: None only.
+      axis_index_groups: lists of equal lengths that name each example once: examples exchange
+        with those of their own list, and there are as many parts as its length.
       tiled: cut and join axes instead of removing and adding one.
 
     Raises:
@@ -95,16 +96,14 @@ def all_to_all(
     Array([[1, 3],
            [2, 4]], dtype=int32)
     """
-    _no_groups("all_to_all", axis_index_groups)
-    size = axis_size(axis_name)
+    size, index = _place("all_to_all", axis_name, axis_index_groups)
 
     def exchange(leaf: Any) -> Any:
         value = as_value(leaf, "all_to_all")
         ndim = value.aval.ndim
         split, concat = split_axis % max(ndim, 1), concat_axis % max(ndim, 1)
         part = _part_size("all_to_all", value, split, size, tiled)
-        gathered = all_gather(value, axis_name)  # examples first
-        index = axis_index(axis_name)
+        gathered = all_gather(value, axis_name, axis_index_groups=axis_index_groups)
         if not tiled:
             mine = dynamic_index_in_dim(gathered, index, split + 1, keepdims=False)
             return moveaxis(mine, 0, concat)
@@ -117,7 +116,7 @@ def all_to_all(
     return tree.map(exchange, x)
 
 
-def pswapaxes(x: Any, axis_name: Any, axis: int, *, axis_index_groups: None = None) -> Any:
+def pswapaxes(x: Any, axis_name: Any, axis: int, *, axis_index_groups: Groups = None) -> Any:
     """Exchange the vmap's axis with an array axis of the same size.
 
     >>> import adlib, adlib.numpy as jnp
@@ -134,7 +133,7 @@ def psum_scatter(
     axis_name: Any,
     *,
     scatter_dimension: int = 0,
-    axis_index_groups: None = None,
+    axis_index_groups: Groups = None,
     tiled: bool = False,
 ) -> Any:
     """The sum over all examples, of which each keeps one part.
@@ -143,7 +142,8 @@ def psum_scatter(
       x: array, or a pytree of arrays.
       axis_name: name of the vmap's axis.
       scatter_dimension: the axis that is cut into parts; without ``tiled`` it disappears.
-      axis_index_groups: None only.
+      axis_index_groups: lists of equal lengths that name each example once: the sum, and the
+        sharing, is among the examples of one list.
       tiled: keep the axis, with a part of its size.
 
     Raises:
@@ -154,14 +154,13 @@ def psum_scatter(
     >>> adlib.vmap(share, axis_name="i")(jnp.array([[1, 2], [3, 4]]))
     Array([4, 6], dtype=int32)
     """
-    _no_groups("psum_scatter", axis_index_groups)
-    size = axis_size(axis_name)
+    size, index = _place("psum_scatter", axis_name, axis_index_groups)
 
     def share(leaf: Any) -> Any:
         value = as_value(leaf, "psum_scatter")
         axis = scatter_dimension % max(value.aval.ndim, 1)
         part = _part_size("psum_scatter", value, axis, size, tiled)
-        total, index = psum(value, axis_name), axis_index(axis_name)
+        total = psum(value, axis_name, axis_index_groups=axis_index_groups)
         if tiled:
             return dynamic_slice_in_dim(total, index * part, part, axis)
         return dynamic_index_in_dim(total, index, axis, keepdims=False)
@@ -181,9 +180,9 @@ def _part_size(name: str, value: Any, axis: int, size: int, tiled: bool) -> int:
     return int(length // size)
 
 
-def _no_groups(name: str, groups: Any) -> None:
-    if groups is not None:
-        raise NotImplementedError(
-            f"{name} takes axis_index_groups=None only.{here()}\n  Repair: nest two vmaps, each "
-            "with an axis name, and exchange along one of them."
-        )
+def _place(name: str, axis_name: Any, groups: Groups) -> tuple[int, Any]:
+    """(how many examples exchange, which of them is the current one)."""
+    if groups is None:
+        return axis_size(axis_name), axis_index(axis_name)
+    own = OwnGroup(name, (axis_name,), groups, equal=True)
+    return own.size, own.index()

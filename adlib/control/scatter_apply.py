@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adlib.control.while_loop import while_loop
-from adlib.core.array import ArrayImpl, scalar, to_numpy
+from adlib.core.array import ArrayImpl, from_nothing, scalar, to_numpy
 from adlib.core.avals import ShapedArray
 from adlib.ops.arithmetic import add, gt, lt
 from adlib.ops.conversion import convert
@@ -76,7 +76,7 @@ def _apply_in_rounds(x: Any, counts: Any, func: Callable[[Any], Any]) -> Any:
     numbers = GatherDimensionNumbers((), axes, axes)
     for k in range(int(counts.max(initial=0))):
         due = np.argwhere(counts > k).astype(np.int32)
-        places = ArrayImpl(due, ShapedArray(due.shape, _INT32))
+        places = from_nothing(due, ShapedArray(due.shape, _INT32))
         old = gather(x, places, numbers, (1,) * len(axes), unique_indices=True)
         new = convert(func(old), x.aval.dtype)
         x = scatter(x, places, new, as_scatter(numbers), unique_indices=True)

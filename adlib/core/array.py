@@ -96,7 +96,7 @@ def install_methods(methods: dict[str, Any]) -> None:
 class ArrayImpl(Array):
     """A concrete array: ``_value`` is the backend's ndarray, never written to."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_free", "_value")
     _value: Any
 
     def __init__(self, value: Any, aval: ShapedArray) -> None:
@@ -212,6 +212,12 @@ class ArrayImpl(Array):
 
     # ------------------------------------------------- other array libraries
 
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """The memory, read-only: what ``memoryview(x)`` gives from Python 3.12 on."""
+        if flags & 1:  # inspect.BufferFlags.WRITABLE
+            raise BufferError(f"arrays are immutable: their memory is read-only{here()}")
+        return memoryview(self.__array__())
+
     def __dlpack__(self, **options: Any) -> Any:
         value = self._value
         if isinstance(value, np.ndarray) and not value.flags.writeable:
@@ -227,9 +233,22 @@ class ArrayImpl(Array):
 
     # ------------------------------------------------------------------ where
 
+    @property
+    def free(self) -> bool:
+        """Whether the array was made from nothing, and so may be moved to where it is needed.
+
+        Noted only while several devices are in use.
+        """
+        return getattr(self, "_free", False)
+
+    def made_from_nothing(self) -> ArrayImpl:
+        """Note that the array may be moved; returns it."""
+        self._free = True
+        return self
+
     def block_until_ready(self) -> ArrayImpl:
         """Wait until the value is computed; returns the array itself."""
-        stream = getattr(backend.of([self._value]).xp, "cuda", None)
+        stream = getattr(backend.of_array(self._value).xp, "cuda", None)
         if stream is not None:
             stream.get_current_stream().synchronize()
         return self
@@ -238,7 +257,28 @@ class ArrayImpl(Array):
         return True
 
     def is_deleted(self) -> bool:
-        return False
+        """Whether the memory was given away: by ``delete``, or donated to a jitted function."""
+        try:
+            return self._value is None
+        except RuntimeError:
+            return True
+
+    def delete(self) -> None:
+        """Give the memory back now; using the array afterwards raises RuntimeError."""
+        if not self.is_deleted():
+            del self._value
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here for what it did not find: a slot that was emptied, or no attribute
+        if name == "_value":
+            raise RuntimeError(
+                f"Array has been deleted with shape={self.dtype.name}"
+                f"[{','.join(map(str, self.shape))}].{here()}\n"
+                "  Its memory was donated to a jitted function (donate_argnums), which wrote a "
+                "result there, or was given back by x.delete(). Repair: use the function's result "
+                "in its place, as in params = step(params), or do not donate the argument."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def copy_to_host_async(self) -> None:
         """Start a copy to the CPU; nothing to do for arrays that are there."""
@@ -258,7 +298,7 @@ def to_numpy(array: ArrayImpl) -> np.ndarray[Any, Any]:
     value = array._value
     if isinstance(value, np.ndarray):
         return value
-    return value.get()  # type: ignore[no-any-return]  # a GPU array: cupy.ndarray.get
+    return value.get()  # type: ignore[no-any-return]  # a GPU array
 
 
 # ------------------------------------------------------------ making arrays
@@ -292,8 +332,15 @@ def _may_hold_zero(value: Any) -> bool:
 def from_numpy(value: np.ndarray[Any, Any] | np.generic, copy: bool = True) -> ArrayImpl:
     """An Array with the contents of ``value`` in its canonical dtype.
 
-    The memory is copied unless ``copy`` is False, since its owner may write to it.
+    The memory is copied unless ``copy`` is False, since its owner may write to it. Raises
+    ValueError for masked arrays.
     """
+    if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
+        raise ValueError(
+            f"numpy masked arrays are not supported: adlib would compute with what is masked.{here()}"
+            "\n  Repair: give what should stand in its place, x.filled(value), or compute with "
+            "x.data and jnp.where(x.mask, ..., ...)."
+        )
     if value.dtype.kind not in "biufc":
         dtypes.as_dtype(value.dtype)
     dtype = dtypes.canonicalize_dtype(value.dtype)
@@ -301,7 +348,22 @@ def from_numpy(value: np.ndarray[Any, Any] | np.generic, copy: bool = True) -> A
         value = value.astype(dtype)
     elif isinstance(value, np.ndarray) and copy:
         value = value.copy()
-    return ArrayImpl(np.asarray(value), ShapedArray(value.shape, dtype))
+    made = np.asarray(value)
+    if backend.several and made.ndim:  # new arrays are made on the default device
+        return ArrayImpl(backend.default().bring(made), ShapedArray(value.shape, dtype))
+    return ArrayImpl(made, ShapedArray(value.shape, dtype))
+
+
+def from_nothing(value: Any, aval: ShapedArray) -> ArrayImpl:
+    """An Array that no data went into, which may be moved to where it is needed."""
+    made = ArrayImpl(value, aval)
+    return made.made_from_nothing() if backend.several else made
+
+
+def table(value: np.ndarray[Any, Any]) -> ArrayImpl:
+    """An Array of numbers that are part of an algorithm, not of its data; ``value`` is kept."""
+    made = from_numpy(value, copy=False)
+    return made.made_from_nothing() if backend.several else made
 
 
 def as_value(x: Any, what: str = "", position: int | None = None) -> Array:

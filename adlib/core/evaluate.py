@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from adlib.base.config import config
 from adlib.base.source import here
 from adlib.core import backend, dtypes, quiet
@@ -31,6 +29,8 @@ class EvalTrace(Trace):
             return primitive.python_impl(*args, **params)
         if primitive.unfold is not None and _watching():
             return primitive.unfold(*args, **params)
+        if backend.several:
+            return _placed(primitive, args, params)
         try:
             values = [a._value for a in args]
             if params:
@@ -38,12 +38,10 @@ class EvalTrace(Trace):
             else:
                 key = tuple([a.aval for a in args])
             kernel, out_aval = primitive.eager_cache[key]
-            if backend.several:
-                kernel = _other_kernel(primitive, kernel, values, params)
         except (KeyError, TypeError, AttributeError):
             check_leaks(args)
             values = [a._value for a in args]
-            kernel, out_aval = _prepare(primitive, args, params)
+            kernel, out_aval = _prepare(primitive, args, params, backend.cpu())
         token = quiet.enter()
         try:
             out = kernel(*values)
@@ -61,28 +59,51 @@ class EvalTrace(Trace):
 
 
 def _prepare(
-    primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
+    primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any], on: backend.Backend
 ) -> tuple[Any, Any]:
     avals = [a.aval for a in args]
     outs = primitive.abstract(avals, params)
-    xp = backend.of([a._value for a in args]).xp
     out_aval = outs if primitive.multiple_results else outs[0]
-    entry = (primitive.kernel(xp, params), out_aval)
+    entry = (primitive.kernel(on.xp, params), out_aval)
     # Parameters that hold programs are kept by the programs' own cache instead: an entry
     # here would keep every jaxpr alive that was ever run.
-    if primitive.first_order and xp is backend.default().xp:
+    if primitive.first_order:
+        key: Any = (*avals, *params.items())
         try:
             if len(primitive.eager_cache) > _CACHE_LIMIT:
                 primitive.eager_cache.clear()
-            primitive.eager_cache[(*avals, *params.items())] = entry
+            primitive.eager_cache[key if on is backend.cpu() else (on.platform, key)] = entry
         except TypeError:
             pass  # a parameter that cannot be hashed: prepared anew at each call
     return entry
 
 
-def _other_kernel(primitive: Primitive, kernel: Any, values: list[Any], params: Any) -> Any:
-    found = backend.of(values)
-    return kernel if found is backend.default() else primitive.kernel(found.xp, params)
+def _placed(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Compute where there are several devices: on the one that holds the arguments."""
+    check_leaks(args)
+    free = [a.free or not a.aval.shape for a in args]  # numbers move, too
+    on, values = backend.place([a._value for a in args], free, primitive.name)
+    key: Any = (*[a.aval for a in args], *params.items())
+    try:
+        kernel, out_aval = primitive.eager_cache[key if on is backend.cpu() else (on.platform, key)]
+    except (KeyError, TypeError):
+        kernel, out_aval = _prepare(primitive, args, params, on)
+    token = quiet.enter()
+    try:
+        out = kernel(*values)
+    finally:
+        quiet.leave(token)
+    avals = out_aval if type(out_aval) is list else [out_aval]
+    results = [
+        ArrayImpl(o, aval)
+        for o, aval in zip(out if type(out_aval) is list else [out], avals, strict=True)
+    ]
+    if all(free):
+        for result in results:
+            result.made_from_nothing()
+    if _watching():
+        _inspect(primitive, results)
+    return results if type(out_aval) is list else results[0]
 
 
 def _watching() -> bool:
@@ -116,9 +137,10 @@ def _inspect(primitive: Primitive, results: list[ArrayImpl]) -> None:
             )
         if not dtypes.is_inexact(result.aval.dtype):
             continue
-        if config.jax_debug_nans and np.isnan(value).any():
+        xp = backend.of([value]).xp
+        if config.jax_debug_nans and xp.isnan(value).any():
             raise FloatingPointError(f"invalid value (nan) encountered in {primitive.name}{here()}")
-        if config.jax_debug_infs and np.isinf(value).any():
+        if config.jax_debug_infs and xp.isinf(value).any():
             raise FloatingPointError(f"infinity encountered in {primitive.name}{here()}")
 
 

@@ -36,6 +36,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from adlib.base.source import here
+from adlib.core import backend
 from adlib.core.array import ArrayImpl
 from adlib.core.avals import ShapedArray
 from adlib.core.trace import state
@@ -106,6 +107,10 @@ class Primitive:
         """A function of the backend's ndarrays that computes the primitive."""
         if self.kernel_rule is None:
             raise NotImplementedError(f"Evaluation rule for '{self.name}' not implemented")
+        if backend.several:
+            own = backend.of_module(xp).implementations.get(self.name)
+            if own is not None:
+                return partial(own, xp, **params)
         return self.kernel_rule(xp, **params)  # type: ignore[no-any-return]
 
     # The way to give rules to a primitive made by hand, in a notebook, also as decorators. A

@@ -43,7 +43,7 @@ def _write(closed: ClosedJaxpr, xp: Any) -> tuple[str, dict[str, Any]]:
     name: dict[Var, str] = {}
     for i, (var, const) in enumerate(zip(jaxpr.constvars, closed.consts, strict=True)):
         name[var] = f"const{i}"
-        namespace[name[var]] = const._value
+        namespace[name[var]] = _constant(const._value, xp)
     for i, var in enumerate(jaxpr.invars):
         name[var] = f"arg{i}"
 
@@ -78,10 +78,16 @@ def _write(closed: ClosedJaxpr, xp: Any) -> tuple[str, dict[str, Any]]:
     return "\n".join(lines) + "\n", namespace
 
 
+def _constant(value: Any, xp: Any) -> Any:
+    """A constant where the program runs: it moves there once, with the program."""
+    on = backend.of_module(xp)
+    return value if type(value) is on.ndarray else on.bring(value)
+
+
 def _literal_value(literal: Literal, xp: Any) -> Any:
     value = literal.array._value
     # a NumPy scalar: arithmetic with it is faster than with an array of rank 0
-    return value[()] if xp is backend.default().xp else xp.asarray(value)
+    return value[()] if xp is backend.cpu().xp else _constant(value, xp)
 
 
 def _identifier(name: str) -> str:
@@ -90,11 +96,13 @@ def _identifier(name: str) -> str:
 
 def run(closed: ClosedJaxpr, arrays: Sequence[ArrayImpl]) -> list[ArrayImpl]:
     """Run a closed jaxpr on concrete Arrays, with floating-point warnings off."""
-    values = [a._value for a in arrays]
-    function = program(closed, backend.of(values).xp)
+    free = [a.free or not a.aval.shape for a in arrays] if backend.several else [False]
+    on, values = backend.place([a._value for a in arrays], free)
+    function = program(closed, on.xp)
     token = quiet.enter()
     try:
         outs = function(*values)
     finally:
         quiet.leave(token)
-    return [ArrayImpl(o, aval) for o, aval in zip(outs, closed.out_avals, strict=True)]
+    results = [ArrayImpl(o, aval) for o, aval in zip(outs, closed.out_avals, strict=True)]
+    return [r.made_from_nothing() for r in results] if all(free) else results

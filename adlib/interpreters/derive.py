@@ -39,7 +39,7 @@ class Derived:
 
     def __init__(self, jaxpr: ClosedJaxpr, info: Any = None) -> None:
         self.jaxpr = jaxpr
-        self.function = program(jaxpr, backend.default().xp)
+        self.function = program(jaxpr, backend.cpu().xp)
         self.avals = jaxpr.out_avals
         self.info = info
         self.places: Any = None
@@ -49,7 +49,13 @@ class Derived:
         for x in arrays:
             if type(x) is not ArrayImpl:
                 return call_p.bind(*arrays, jaxpr=self.jaxpr)  # type: ignore[no-any-return]
-        return run(self.function, [x._value for x in arrays], self.avals)
+        values = [x._value for x in arrays]
+        if backend.several:
+            free = [x.free or not x.aval.shape for x in arrays]
+            on, values = backend.place(values, free)
+            outs = run(program(self.jaxpr, on.xp), values, self.avals)
+            return [o.made_from_nothing() for o in outs] if all(free) else outs
+        return run(self.function, values, self.avals)
 
 
 def lookup(primitive: Primitive, key: Any, make: Callable[[], Any]) -> Any:
@@ -74,7 +80,13 @@ def lookup(primitive: Primitive, key: Any, make: Callable[[], Any]) -> Any:
 
 def usable() -> bool:
     """Whether derived programs may run: not while every result is to be inspected."""
-    return not (evaluate._watch[0] or backend.several)
+    return not evaluate._watch[0]
+
+
+def bare() -> bool:
+    """Whether values may go from one derived program to the next as ndarrays: not where several
+    devices are in use, since it is Arrays that know whether they may be moved."""
+    return usable() and not backend.several
 
 
 def eager(trace: Trace | None) -> bool:

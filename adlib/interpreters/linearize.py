@@ -428,7 +428,7 @@ def linearize_flat(
         for p in primals
     ]
     try:
-        direct = type(tape.parent) is EvalTrace and derive.usable()
+        direct = type(tape.parent) is EvalTrace and derive.bare()
         with fresh(DirectTrace(tape) if direct else LinearizeTrace(tape)) as trace:
             args = [_start(trace, p, t, direct) for p, t in zip(primals, inputs, strict=True)]
             pairs = [trace.split(o) for o in function(*args)]

@@ -39,6 +39,7 @@ def pull_back(linear: LinearMap, cotangents: Sequence[Any], consume: bool = Fals
     eager = (
         type(state.trace) is EvalTrace
         and derive.usable()
+        and (derive.bare() or any([type(entry) is tuple for entry in linear.tape.eqns]))
         and all([type(ct) is ArrayImpl or ct is None or type(ct) is Zero for ct in cotangents])
     )
     sweep = _EagerSweep(linear.tape) if eager else _Sweep(linear.tape)

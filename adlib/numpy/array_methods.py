@@ -37,6 +37,7 @@ from adlib.numpy import (
     ufuncs_logic,
 )
 from adlib.numpy.promotion import adopt
+from adlib.numpy.standard import check_version
 
 # ------------------------------------------------------------------------- operators
 
@@ -324,7 +325,7 @@ def _devices(self: Array) -> set[Any]:
 def _device(self: Array) -> Any:
     if not isinstance(self, ArrayImpl):
         return None  # a traced value is nowhere yet
-    return devices(backend.of([self._value]).platform)[0]
+    return devices(backend.of_array(self._value).platform)[0]
 
 
 def _to_device(self: Array, device: Any, *, stream: Any = None) -> Any:
@@ -334,6 +335,7 @@ def _to_device(self: Array, device: Any, *, stream: Any = None) -> Any:
 
 def _namespace(self: Array, *, api_version: str | None = None) -> Any:
     """The module with the functions of the Python array API standard."""
+    check_version(api_version)
     return sys.modules["adlib.numpy"]
 
 

@@ -14,7 +14,7 @@ from adlib.api.devices import device_put
 from adlib.base import errors
 from adlib.base.source import here
 from adlib.core import backend, dtypes
-from adlib.core.array import Array, ArrayImpl, as_value, from_numpy, scalar
+from adlib.core.array import Array, ArrayImpl, as_value, from_nothing, from_numpy, scalar
 from adlib.core.avals import ShapedArray
 from adlib.core.evaluate import evaluator
 from adlib.core.trace import state
@@ -332,7 +332,7 @@ def _filled(shape: tuple[int, ...], value: Any, dtype: Any, what: str) -> Array:
         )
     if computing():
         made = backend.default().xp.full(shape, value, dtype)
-        return ArrayImpl(made, ShapedArray(shape, dtype))
+        return from_nothing(made, ShapedArray(shape, dtype))
     return lax.full(shape, scalar(value, dtype))
 
 
@@ -403,7 +403,7 @@ def _like(what: str, a: Any, value: Any, dtype: Any, shape: Any) -> Array:
     weak = dtype is None and x.weak_type
     if computing() and not isinstance(found, dtypes.ExtendedDType):
         made = backend.default().xp.full(sizes, value, found)
-        return ArrayImpl(made, ShapedArray(sizes, found, weak))
+        return from_nothing(made, ShapedArray(sizes, found, weak))
     return lax.full(sizes, scalar(value, found, weak))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from adlib import lax
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import Array, from_numpy, scalar
+from adlib.core.array import Array, scalar, table
 from adlib.numpy.axes import axes_of, axis_of
 from adlib.numpy.promotion import convert, to_array
 from adlib.ops.fft import FftType
@@ -263,7 +263,7 @@ def _frequencies(name: str, n: Any, numerators: Any, d: Any, dtype: Any) -> Arra
     wanted = dtypes.canonicalize_dtype(np.float64 if dtype is None else dtype)
     spacing = to_array(d, name)
     count = scalar(n, wanted)
-    values = from_numpy(np.asarray(numerators).astype(wanted), copy=False)
+    values = table(np.asarray(numerators).astype(wanted))
     scale = lax.mul(convert(spacing, wanted), count)
     return lax.div(values, scale)  # type: ignore[no-any-return]
 

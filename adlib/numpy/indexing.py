@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adlib.base.source import here
-from adlib.core.array import Array, ArrayImpl, from_numpy, scalar
+from adlib.core.array import Array, ArrayImpl, from_nothing, scalar, table
 from adlib.core.avals import ShapedArray
 from adlib.numpy.index_parsing import Item, parse, strong
 from adlib.ops.conversion import convert
@@ -52,7 +52,7 @@ def getitem(x: Any, index: Any) -> Any:
     elif isinstance(index, Array) and x.aval.shape and index.aval.dtype.kind in "iu":
         return _take_along_first(x, index)
     elif kind is np.ndarray and x.aval.shape and index.dtype.kind in "iu":
-        return _take_along_first(x, from_numpy(index))
+        return _take_along_first(x, table(index))
     else:
         plan = None
     return take_index(x, index) if plan is None else _static_take(x, plan)
@@ -296,7 +296,7 @@ def index_array(
         known = np.zeros((*shape, len(columns)), np.int32)
         for k, (column, axes) in enumerate(zip(columns, places, strict=True)):
             known[..., k] = _spread(np.asarray(column), shape, axes)
-        return ArrayImpl(known, ShapedArray(known.shape, _INT32))
+        return from_nothing(known, ShapedArray(known.shape, _INT32))
     parts = []
     wide = any(isinstance(c, Array) and c.aval.dtype.itemsize == 8 for c in columns)
     dtype = np.dtype(np.int64) if wide else _INT32
@@ -306,7 +306,7 @@ def index_array(
         elif type(column) is int:
             column = scalar(column, dtype)
         else:
-            column = from_numpy(np.asarray(column, dtype))
+            column = table(np.asarray(column, dtype))
         along = tuple(axes)[len(axes) - len(column.aval.shape) :]
         if any(n != shape[a] for n, a in zip(column.aval.shape, along, strict=True)):
             column = broadcast_in_dim(column, shape, along)

@@ -10,7 +10,7 @@ import numpy as np
 from adlib import lax
 from adlib.base.source import here
 from adlib.core import backend, dtypes
-from adlib.core.array import Array, ArrayImpl, scalar
+from adlib.core.array import Array, from_nothing, scalar
 from adlib.core.avals import ShapedArray
 from adlib.numpy.axes import axis_of
 from adlib.numpy.choosing import nonzero
@@ -52,7 +52,7 @@ def eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *, device: Any = N
     found = _float_or(dtype, "eye")
     if computing() and isinstance(k, int):
         made = backend.default().xp.eye(rows, columns, k, found)
-        return ArrayImpl(made, ShapedArray((rows, columns), found))
+        return from_nothing(made, ShapedArray((rows, columns), found))
     return convert(_shifted_comparison((rows, columns), k, lax.eq), found)
 
 

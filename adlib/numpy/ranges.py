@@ -12,7 +12,7 @@ from adlib import lax
 from adlib.base import errors
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import Array, as_value, from_numpy, scalar
+from adlib.core.array import Array, as_value, scalar, table
 from adlib.core.trace import Tracer
 from adlib.numpy.axes import axis_of
 from adlib.numpy.creation import wanted_dtype
@@ -81,7 +81,7 @@ def arange(
     begin = 0 if stop is None else given["start"]
     end = given["start"] if stop is None else given["stop"]
     made = np.arange(begin, end, given.get("step", 1))
-    return from_numpy(made.astype(found), copy=False)
+    return table(made.astype(found))
 
 
 def _number_type(x: Any) -> tuple[Any, bool]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adlib.base.source import here
-from adlib.core.array import from_numpy
+from adlib.core.array import table
 from adlib.ops.conv import PaddingLike, conv_general_dilated
 from adlib.ops.conv_numbers import (
     ConvDimensionNumbers,
@@ -161,7 +161,7 @@ def conv_general_dilated_patches(
     eye = np.eye(count, dtype=x.aval.dtype).reshape((count, 1, *window))
     impulses = np.tile(eye, (features,) + (1,) * (rank - 1))
     order = np.argsort(numbers.rhs_spec)
-    kernel = from_numpy(np.ascontiguousarray(impulses.transpose(order)), copy=False)
+    kernel = table(np.ascontiguousarray(impulses.transpose(order)))
     return conv_general_dilated(
         x,
         kernel,

@@ -12,7 +12,7 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import ArrayImpl
+from adlib.core.array import ArrayImpl, from_nothing
 from adlib.core.avals import ShapedArray
 from adlib.core.primitive import Primitive, Sample
 from adlib.ops.arithmetic import div, mul
@@ -84,7 +84,7 @@ def _multiplicity(length: int, rank: int, dtype: Any) -> ArrayImpl:
     if length % 2 == 0:
         count[-1] = 1
     count = count.reshape((1,) * (rank - 1) + (-1,))
-    return ArrayImpl(count, ShapedArray(count.shape, count.dtype))
+    return from_nothing(count, ShapedArray(count.shape, count.dtype))
 
 
 def _fft_transpose(

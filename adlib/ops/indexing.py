@@ -102,7 +102,7 @@ def _gather_kernel(
 
 
 def _fill_for(dtype: Any, fill_value: Any) -> Any:
-    return np.asarray(default_fill(dtype) if fill_value is None else fill_value).astype(dtype)
+    return np.asarray(default_fill(dtype) if fill_value is None else fill_value).astype(dtype)[()]
 
 
 def _take(xp: Any, x: Any, indices: Any, plan: Plan) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import Array, from_numpy, scalar
+from adlib.core.array import Array, scalar, table
 from adlib.core.avals import Zero
 from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, ge_p, le_p
@@ -324,7 +324,7 @@ def _fold(
             new = [computation(results[0], items[0])]
         here_ = present[steps]
         if not here_.all():  # what is only padding leaves the result as it is
-            mask = from_numpy(here_)
+            mask = table(here_)
             new = [select_n(mask, r, n) for r, n in zip(results, new, strict=True)]
         results = new
     return results

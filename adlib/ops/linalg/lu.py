@@ -10,7 +10,7 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import ArrayImpl
+from adlib.core.array import from_nothing
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
 from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.arithmetic import add, neg
@@ -140,7 +140,7 @@ def _completed(factor: Any, size: int, rank: int, axis: int, diagonal: int) -> A
         factor = slice_in_dim(factor, 0, size, 1, place)
     ones = np.diag((np.arange(size) >= size - diagonal).astype(factor.aval.dtype))
     value = ones.reshape((1,) * (len(factor.aval.shape) - 2) + ones.shape)
-    return add(factor, ArrayImpl(value, ShapedArray(value.shape, value.dtype)))
+    return add(factor, from_nothing(value, ShapedArray(value.shape, value.dtype)))
 
 
 lu_p: Primitive = define_primitive(
@@ -254,7 +254,8 @@ def _getrs(trans: int, factors: Any, pivots: Any, b: Any) -> Any:
     if b.size == 0:
         return b.copy()
     routine = getattr(parts.libraries.lapack, parts.letter(b.dtype) + "getrs")
-    return routine(factors, pivots, b, trans=trans)[0]
+    # SciPy's wrapper counts the pivots from 1 where they are while it runs: not in our memory
+    return routine(factors, pivots.copy(), b, trans=trans)[0]
 
 
 def _substitute_all(trans: int, factors: Any, pivots: Any, b: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import ArrayImpl
+from adlib.core.array import ArrayImpl, from_nothing
 from adlib.core.avals import ShapedArray
 from adlib.ops.arithmetic import add, eq, mul
 from adlib.ops.conversion import conj, convert
@@ -210,7 +210,7 @@ def _constant(key: tuple[Any, ...], rank: int, dtype: Any) -> ArrayImpl:
     else:
         value = np.eye(rows, columns, offset)
     value = value.astype(dtype).reshape((1,) * (rank - 2) + (rows, columns))
-    return ArrayImpl(value, ShapedArray(value.shape, np.dtype(dtype)))
+    return from_nothing(value, ShapedArray(value.shape, np.dtype(dtype)))
 
 
 def constant(kind: str, like: Any, offset: int = 0) -> ArrayImpl:
@@ -261,7 +261,7 @@ def one_hot_rows(order: Any, like: Any) -> Any:
     """
     size = order.aval.shape[-1]
     places = np.arange(size, dtype=order.aval.dtype).reshape((1,) * len(order.aval.shape) + (size,))
-    constant_ = ArrayImpl(places, ShapedArray(places.shape, places.dtype))
+    constant_ = from_nothing(places, ShapedArray(places.shape, places.dtype))
     return convert(eq(rows(order), constant_), like.aval.dtype)
 
 
