@@ -53,8 +53,9 @@ notebooks: setup  ## compare each notebook's committed outputs with a fresh run
 
 # Doctests import each module by its own name: a second copy would define primitives twice.
 unit: setup  ## doctests and unit tests
+	@command -v c++ g++ >/dev/null || test -z "$(CI)" || apt-get install -y -qq --no-install-recommends g++ || true
 	$(BIN)/python -m pytest -n $(WORKERS) --import-mode=append --doctest-modules adlib kernel_ext widgets
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not browser" -rs tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not browser and not gpu" -rs tests
 
 # A process of their own: Playwright keeps the event loop that other tests start themselves.
 browser: setup  ## JupyterLab, Notebook 7 and saved pages in Chromium; screenshots in build/screenshots/

@@ -2,7 +2,7 @@
 
 from adlib.api.custom import closure_convert, custom_gradient
 from adlib.control.custom_jvp import custom_jvp
-from adlib.control.custom_vjp import custom_vjp
+from adlib.control.custom_vjp import CustomVJPPrimal, custom_vjp
 from adlib.control.linear_call import linear_call
 from adlib.core.array import as_value
 from adlib.core.avals import Zero as SymbolicZero
@@ -21,6 +21,7 @@ def zero_from_primal(x, symbolic_zeros=False):
 
 
 __all__ = [
+    "CustomVJPPrimal",
     "SymbolicZero",
     "closure_convert",
     "custom_gradient",

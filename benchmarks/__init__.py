@@ -1,4 +1,4 @@
-"""adlib beside JAX, autograd and PyTorch: speed, import time and memory, in one run.
+"""adlib beside JAX, autograd, PyTorch and Numba: speed, first calls, import time, memory.
 
 ``python -m benchmarks`` from the project's root runs everything; README.md in this folder says
 how to read what it prints.

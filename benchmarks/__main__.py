@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import importing, memory, report, speed
+from . import first, importing, memory, report, speed
 from .case import PEERS, SUBJECT, Case
 from .cases import CASES
 from .client import ROOT, Client, WorkerError
 from .worker import CLOCKS
 
 RESULTS = ROOT / "benchmarks" / "results"
-KINDS = ("speed", "import", "memory")
+KINDS = ("speed", "first", "import", "memory")
 
 
 def parser() -> argparse.ArgumentParser:
     parse = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="adlib beside JAX, autograd and PyTorch, alternating in one run.",
+        description="adlib beside JAX, autograd, PyTorch and Numba, alternating in one run.",
     )
     parse.add_argument(
         "cases", nargs="*", metavar="CASE", help="case names or their beginnings; default: all"
@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parse.add_argument("--kinds", type=several(KINDS), default=list(KINDS), metavar=",".join(KINDS))
     parse.add_argument("--rounds", type=int, default=21, help="alternating rounds per case")
+    parse.add_argument("--first-rounds", type=int, default=5)
     parse.add_argument("--import-rounds", type=int, default=9)
     parse.add_argument("--memory-repeats", type=int, default=2)
     parse.add_argument("--threads", type=int, default=1, help="CPU threads for every library")
@@ -121,7 +122,13 @@ def load_average() -> float:
 
 def measure(options: argparse.Namespace, cases: Sequence[Case]) -> dict[str, Any]:
     """Run what was asked for and return it as plain data."""
-    run: dict[str, Any] = {"environment": {}, "speed": [], "imports": [], "memory": []}
+    run: dict[str, Any] = {
+        "environment": {},
+        "speed": [],
+        "first": [],
+        "imports": [],
+        "memory": [],
+    }
     load_before = load_average()
     with contextlib.ExitStack() as stack:
         workers = start_workers(stack, options.libs, options.threads)
@@ -130,6 +137,10 @@ def measure(options: argparse.Namespace, cases: Sequence[Case]) -> dict[str, Any
             if "speed" in options.kinds and not case.measures_memory:
                 progress(case.name)
                 run["speed"].append(speed.run_case(case, workers, options.rounds, options.clock))
+    if "first" in options.kinds and first.cases_of(cases):
+        progress("first calls")
+        rounds, clock = options.first_rounds, options.clock
+        run["first"] = first.run(cases, options.libs, rounds, options.threads, clock)
     if "import" in options.kinds and not options.cases:
         progress("import")
         run["imports"] = importing.run(options.libs, options.import_rounds, options.threads)

@@ -18,7 +18,7 @@ import numpy as np
 Form = Callable[..., Callable[[], Any]]
 
 SUBJECT = "adlib"
-PEERS = ("jax", "autograd", "torch")
+PEERS = ("jax", "autograd", "torch", "numba")
 FASTEST = "fastest peer"
 
 
@@ -27,18 +27,19 @@ class Bar:
     """An upper limit on a measured number, and what that number is.
 
     ``against`` is a peer's name or ``FASTEST`` for a ratio of times, ``"MB"`` for peak memory in
-    10**6 bytes. The bar is met when the number is below the limit (or at it, for memory).
+    10**6 bytes, ``"ms"`` for a time. The bar is met when the number is below the limit (or at it,
+    for memory and times).
     """
 
     against: str
     limit: float
 
     def met(self, value: float) -> bool:
-        return value <= self.limit if self.against == "MB" else value < self.limit
+        return value <= self.limit if self.against in ("MB", "ms") else value < self.limit
 
     def __str__(self) -> str:
-        if self.against == "MB":
-            return f"≤ {self.limit:g} MB"
+        if self.against in ("MB", "ms"):
+            return f"≤ {self.limit:g} {self.against}"
         return f"< {self.limit:g} × {self.against}"
 
 
@@ -60,6 +61,9 @@ class Case:
       rtol, atol: how closely all libraries' results must agree before anything is timed.
       warm_inputs: memory cases only: small inputs on which every code path is first run, so that
         lazily imported modules and thread pools are not counted.
+      x64: whether adlib and JAX keep 64-bit types while they do the case.
+      flops: operations of the matrix products that a run needs at least; 0: none worth counting.
+      bytes: memory that a run must read or write at least; 0: not worth counting.
     """
 
     name: str
@@ -71,6 +75,9 @@ class Case:
     rtol: float = 1e-3
     atol: float = 1e-5
     warm_inputs: Callable[[np.random.Generator], tuple] | None = None
+    x64: bool = False
+    flops: int = 0
+    bytes: int = 0
 
     @property
     def measures_memory(self) -> bool:

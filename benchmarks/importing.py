@@ -21,6 +21,7 @@ STATEMENTS = {
         "jax": "import jax",
         "autograd": "import autograd",
         "torch": "import torch",
+        "numba": "import numba",
     },
     "first gradient": {
         "adlib": "import adlib; float(adlib.grad(adlib.numpy.sin)(1.0))",
@@ -62,7 +63,9 @@ def run(
     for kind, statements in STATEMENTS.items():
         errors: dict[str, str] = {}
         times: dict[str, list[float]] = {}
-        for library in libraries:
+        for library in statements:
+            if library not in libraries:
+                continue
             try:
                 measure(statements[library], threads)  # writes byte code, fills the page cache
                 times[library] = []

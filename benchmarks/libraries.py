@@ -42,6 +42,8 @@ class Library:
       ready: returns only when a result has been computed, given the module.
       numpy: turns one leaf of a result into a NumPy array.
       numpy_memory: the library's arrays are NumPy's, so tracemalloc sees them.
+      keep_64_bits: says, given the module and a bool, whether 64-bit types are kept.
+      forget: drops every trace and compiled program that the process holds, given the module.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Library:
     ready: Callable[[Any, Any], Any]
     numpy: Callable[[Any], np.ndarray] = np.asarray
     numpy_memory: bool = False
+    keep_64_bits: Callable[[Any, bool], Any] = lambda module, keep: None
+    forget: Callable[[Any], Any] = lambda module: None
 
     def arrays(self, module: Any, tree: Any) -> Any:
         """The tree with NumPy arrays turned into the library's; other leaves (sizes) stay."""
@@ -72,10 +76,24 @@ def _load_jax_like(name: str) -> Callable[[int], Any]:
     return load
 
 
+def _x64_flag(jax: Any, keep: bool) -> None:
+    jax.config.update("jax_enable_x64", keep)
+
+
+def _forget_adlib(adlib: Any) -> None:
+    """What lies on disk stays: whether that is used is the environment's choice."""
+    with adlib.config.override(jit_disk_cache=False):
+        adlib.clear_caches()
+
+
 def _load_autograd(threads: int) -> Any:
     importlib.import_module("autograd.numpy")
     importlib.import_module("autograd.scipy.special")
     return importlib.import_module("autograd")
+
+
+def _load_numba(threads: int) -> Any:
+    return importlib.import_module("numba")
 
 
 def _load_torch(threads: int) -> Any:
@@ -96,12 +114,16 @@ LIBRARIES = {
             array=lambda adlib, leaf: adlib.numpy.asarray(leaf),
             ready=lambda adlib, result: adlib.block_until_ready(result),
             numpy_memory=True,
+            keep_64_bits=_x64_flag,
+            forget=_forget_adlib,
         ),
         Library(
             "jax",
             _load_jax_like("jax"),
             array=lambda jax, leaf: jax.numpy.asarray(leaf),
             ready=lambda jax, result: jax.block_until_ready(result),
+            keep_64_bits=_x64_flag,
+            forget=lambda jax: jax.clear_caches(),
         ),
         Library(
             "autograd",
@@ -116,6 +138,12 @@ LIBRARIES = {
             array=lambda torch, leaf: torch.from_numpy(np.array(leaf)),
             ready=lambda torch, result: result,
             numpy=lambda leaf: leaf.detach().numpy(),
+        ),
+        Library(
+            "numba",
+            _load_numba,
+            array=lambda numba, leaf: leaf,
+            ready=lambda numba, result: result,
         ),
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,16 @@ from typing import Any
 from .case import FASTEST, SUBJECT
 
 DASH = "–"
-NAMES = {"adlib": "adlib", "jax": "JAX", "autograd": "autograd", "torch": "PyTorch"}
+NAMES = {
+    "adlib": "adlib",
+    "jax": "JAX",
+    "autograd": "autograd",
+    "torch": "PyTorch",
+    "numba": "Numba",
+}
+NEAR = "How near adlib comes to the machine's limits"
+# Rows of a run, by heading, whose ratios to JAX have a geometric mean to hold.
+MEANS = {"Compiled": ("speed", 0.5), "First call": ("first", 0.25)}
 
 
 def seconds(value: float) -> str:
@@ -83,12 +93,65 @@ def memory_header(libraries: Sequence[str]) -> list[str]:
     return ["case", *names, "limit", "bars"]
 
 
+def first_cells(row: Mapping[str, Any], libraries: Sequence[str]) -> list[str]:
+    """One line of the table of first calls."""
+    spreads = [row["libraries"].get(name) for name in (SUBJECT, "jax")] + [row.get("again")]
+    cells = [seconds(s["seconds"]["median"]) if s else DASH for s in spreads]
+    return [row["case"], *cells[:2], ratio(row["ratios"].get("jax")), cells[2], verdict(row)]
+
+
+def first_header(libraries: Sequence[str]) -> list[str]:
+    return ["case", "adlib", "JAX", "adlib / JAX", "adlib, code on disk", "bars"]
+
+
+def limit_cells(row: Mapping[str, Any], libraries: Sequence[str]) -> list[str]:
+    """One line of the table of limits: adlib's rate, and its part of what the machine can do."""
+    cells = [row["case"]]
+    for name, unit in (("flops", "GFLOP"), ("bytes", "GB")):
+        found = row["limits"].get(name)
+        if found is None:
+            cells += [DASH, DASH, DASH]
+            continue
+        part = found["part"]
+        own = found["rate"] * part["median"]
+        percents = [f"{100 * part[key]:.0f}" for key in ("median", "q1", "q3")]
+        cells.append(f"{found['needed'] / 1e9:.3g} {unit}")
+        cells.append(f"{own / 1e9:.3g} of {found['rate'] / 1e9:.3g} {unit}/s")
+        cells.append(f"{percents[0]} [{percents[1]}–{percents[2]}] %")
+    return cells
+
+
+def limit_header(libraries: Sequence[str]) -> list[str]:
+    return ["case", "work", "rate of BLAS", "part", "memory", "rate of a copy", "part"]
+
+
+def means(run: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """(heading, geometric mean of adlib / JAX, its bar) where there are such rows."""
+    found = []
+    for heading, (kind, limit) in MEANS.items():
+        rows = [row for row in run.get(kind, ()) if row["group"] == heading]
+        logs = [math.log(r["ratios"]["jax"]["median"]) for r in rows if "jax" in r["ratios"]]
+        if len(logs) > 1:
+            found.append((heading, math.exp(sum(logs) / len(logs)), limit))
+    return found
+
+
+def mean_lines(run: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{heading}: geometric mean of adlib / JAX {value:.2f}, wanted ≤ {limit:g}"
+        for heading, value, limit in means(run)
+    ]
+
+
 def sections(run: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
     """(heading, header, lines) of every table of a run, in order."""
     libraries = run["environment"]["libraries"]
     tables: list[tuple[str, list[str], list[list[str]]]] = []
+    near = [{**row, "group": NEAR} for row in run["speed"] if row.get("limits")]
     for rows, header, cells in (
         (run["speed"] + run["imports"], timing_header(libraries), timing_cells),
+        (near, limit_header(libraries), limit_cells),
+        (run.get("first", []), first_header(libraries), first_cells),
         (run["memory"], memory_header(libraries), memory_cells),
     ):
         for group in dict.fromkeys(row["group"] for row in rows):
@@ -118,7 +181,7 @@ def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str
 def text(run: Mapping[str, Any]) -> str:
     """What the command prints."""
     parts = [f"{heading}\n{text_table(*table)}" for heading, *table in sections(run)]
-    return "\n\n".join([*parts, *error_lines(run)])
+    return "\n\n".join([*parts, *mean_lines(run), *error_lines(run)])
 
 
 def error_lines(run: Mapping[str, Any]) -> list[str]:
@@ -149,14 +212,17 @@ def markdown(run: Mapping[str, Any]) -> str:
     ]
     for heading, *table in sections(run):
         out += [f"## {heading}", markdown_table(*table)]
+    if means(run):
+        out += ["## Means", "\n".join(f"- {line}." for line in mean_lines(run))]
     if error_lines(run):
         out += ["## Errors", "\n".join(f"- {line}" for line in error_lines(run))]
-    out += ["## Cases", "\n".join(f"- `{row['case']}`: {row['title']}." for row in all_rows(run))]
+    titles = {row["case"]: row["title"] for row in all_rows(run)}
+    out += ["## Cases", "\n".join(f"- `{name}`: {title}." for name, title in titles.items())]
     return "\n\n".join(out) + "\n"
 
 
 def all_rows(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [*run["speed"], *run["imports"], *run["memory"]]
+    return [*run["speed"], *run["imports"], *run.get("first", ()), *run["memory"]]
 
 
 def missed(run: Mapping[str, Any]) -> list[str]:
@@ -164,11 +230,17 @@ def missed(run: Mapping[str, Any]) -> list[str]:
     lines = []
     for row in all_rows(run):
         for bar in row["bars"]:
+            name = f"{row['case']}, first call" if row["group"] == "First call" else row["case"]
             if bar["met"] is False:
-                unit = " MB" if bar["bar"].endswith("MB") else ""
-                lines.append(f"{row['case']}: {bar['value']:.3g}{unit}, wanted {bar['bar']}")
+                unit = f" {bar['bar'][-2:]}" if bar["bar"][-2:] in ("MB", "ms") else ""
+                lines.append(f"{name}: {bar['value']:.3g}{unit}, wanted {bar['bar']}")
             elif bar["met"] is None:
-                lines.append(f"{row['case']}: nothing measured, wanted {bar['bar']}")
+                lines.append(f"{name}: nothing measured, wanted {bar['bar']}")
+    lines += [
+        f"{heading}: geometric mean {value:.3g}, wanted ≤ {limit:g}"
+        for heading, value, limit in means(run)
+        if value > limit
+    ]
     return lines
 
 

@@ -10,6 +10,9 @@ from .client import WorkerError
 from .stats import Spread, calls_per_batch, disagreement, fastest, ratio_spread
 
 BATCH_SECONDS = 0.03
+# A case takes no longer than this where that leaves FEWEST_ROUNDS.
+CASE_SECONDS = 20.0
+FEWEST_ROUNDS = 5
 
 
 class Commander(Protocol):
@@ -28,6 +31,8 @@ def run_case(
     """
     errors: dict[str, str] = {}
     calls: dict[tuple[str, int], int] = {}
+    limits: dict[str, list[float]] = {}
+    round_seconds = 0.0
     results: dict[tuple[str, int], Any] = {}
     for library, worker in workers.items():
         for form in range(len(case.forms.get(library, ()))):
@@ -37,13 +42,16 @@ def run_case(
                 errors[_form_name(case, library, form)] = str(error)
                 continue
             calls[library, form] = calls_per_batch(reply["seconds"], BATCH_SECONDS)
+            round_seconds += calls[library, form] * reply["seconds"]
             results[library, form] = reply["result"]
     for key in _disagreeing(case, results, errors):
         del calls[key]
-    times = _alternate(case, workers, calls, rounds, clock)
+    affordable = int(CASE_SECONDS / round_seconds) if round_seconds else rounds
+    rounds = min(rounds, max(affordable, FEWEST_ROUNDS))
+    times = _alternate(case, workers, calls, rounds, clock, limits)
     for worker in workers.values():
         worker.call("release")
-    return summarize(case, times, errors)
+    return summarize(case, times, errors, limits)
 
 
 def _form_name(case: Case, library: str, form: int) -> str:
@@ -72,8 +80,13 @@ def _alternate(
     calls: Mapping[tuple[str, int], int],
     rounds: int,
     clock: str,
+    limits: dict[str, list[float]],
 ) -> dict[tuple[str, int], list[float]]:
-    """Every form once per round; the order rotates, so that none always follows the same one."""
+    """Every form once per round; the order rotates, so that none always follows the same one.
+
+    Where the case says how much it has to compute or to move, ``limits`` is filled with what the
+    machine could do in each round.
+    """
     keys = list(calls)
     times: dict[tuple[str, int], list[float]] = {key: [] for key in keys}
     for index in range(rounds if keys else 0):
@@ -81,11 +94,17 @@ def _alternate(
         for key in keys[shift:] + keys[:shift]:
             library, form = key
             times[key].append(workers[library].call("time", case.name, form, calls[key], clock))
+        if (case.flops or case.bytes) and SUBJECT in workers:
+            for name, rate in workers[SUBJECT].call("limits", 8 if case.x64 else 4, clock).items():
+                limits.setdefault(name, []).append(rate)
     return times
 
 
 def summarize(
-    case: Case, times: Mapping[tuple[str, int], list[float]], errors: Mapping[str, str]
+    case: Case,
+    times: Mapping[tuple[str, int], list[float]],
+    errors: Mapping[str, str],
+    limits: Mapping[str, list[float]] | None = None,
 ) -> dict[str, Any]:
     """Reduce the rounds of one case to medians, ratios with quartiles, and bars."""
     best: dict[str, list[float]] = {}
@@ -119,7 +138,24 @@ def summarize(
         row["fastest_peer"] = fastest(peers)
         row["ratios"][FASTEST] = row["ratios"][row["fastest_peer"]]
     row["bars"] = [judge(bar, row["ratios"]) for bar in case.bars]
+    if limits and SUBJECT in best:
+        row["limits"] = _near(case, best[SUBJECT], limits)
     return row
+
+
+def _near(
+    case: Case, seconds: list[float], limits: Mapping[str, list[float]]
+) -> dict[str, dict[str, float]]:
+    """For ``flops`` and ``bytes``: how many the case needs, how many a second the machine can do,
+    and which part of that adlib reaches, round by round."""
+    found = {}
+    for name, rates in limits.items():
+        needed = getattr(case, name)
+        if needed:
+            parts = [needed / rate / own for rate, own in zip(rates, seconds, strict=True)]
+            rate = Spread.of(rates).median
+            found[name] = {"needed": needed, "rate": rate, "part": Spread.of(parts).as_dict()}
+    return found
 
 
 def judge(bar: Bar, ratios: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:

@@ -66,8 +66,9 @@ def disagreement(
             return f"array {index} has shape {got.shape} against {want.shape}"
         if not want.size:
             continue
-        error = float(np.max(np.abs(np.asarray(got, float) - np.asarray(want, float))))
-        allowed = atol + rtol * float(np.max(np.abs(np.asarray(want, float))))
+        want, got = np.asarray(want, complex), np.asarray(got, complex)
+        error = float(np.max(np.abs(got - want)))
+        allowed = atol + rtol * float(np.max(np.abs(want)))
         if not error <= allowed:
             return f"array {index} differs by {error:.3g}, more than {allowed:.3g}"
     return None

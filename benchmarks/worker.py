@@ -19,6 +19,8 @@ import tracemalloc
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from .case import Case
 from .libraries import LIBRARIES, Library
 
@@ -37,12 +39,14 @@ class Worker:
         self._cases = cases
         self._module = library.load(threads)
         self._thunks: dict[tuple[str, int], Any] = {}
+        self._limits: dict[int, Any] = {}
 
     def version(self) -> str:
         return str(getattr(self._module, "__version__", "unknown"))
 
     def _build(self, name: str, form: int, warm: bool = False) -> Any:
         case = self._cases[name]
+        self._library.keep_64_bits(self._module, case.x64)
         inputs = self._library.arrays(self._module, case.make_inputs(warm))
         return case.forms[self._library.name][form](self._module, *inputs)
 
@@ -73,6 +77,45 @@ class Worker:
         for _ in range(calls):
             ready(module, thunk())
         return (now() - start) / calls
+
+    def first(self, name: str, form: int, clock: str = "wall") -> tuple[float, float]:
+        """Seconds of the first call of a form that nothing is known of: trace, compile, run; and
+        of the second call, which only runs.
+
+        Compiled programs, traces and rules' programs that earlier calls left are forgotten, but
+        for what lies in a cache on disk.
+        """
+        thunk = self._build(name, form)
+        self._library.forget(self._module)
+        gc.collect()
+        now = CLOCKS[clock]
+        start = now()
+        self._call(thunk)
+        called = now()
+        self._call(thunk)
+        return called - start, now() - called
+
+    def start_compiler(self) -> None:
+        """Import and set up what the first compilation of a process needs."""
+        ones = self._module.numpy.ones
+        self._call(lambda: self._module.jit(lambda x: x + 1)(ones(3)))
+
+    def limits(self, itemsize: int, clock: str = "wall") -> dict[str, float]:
+        """What the machine does in this moment: bytes per second read and written by a copy of
+        arrays in memory, operations per second of a matrix product with numbers of this size."""
+        if not self._limits:
+            self._limits = {size: _limit_arrays(size) for size in (4, 8)}
+        (source, target), (a, b, c) = self._limits[itemsize]
+        now = CLOCKS[clock]
+        start = now()
+        np.copyto(target, source)
+        copied = now()
+        np.matmul(a, b, out=c)
+        end = now()
+        return {
+            "bytes": 2 * source.nbytes / (copied - start),
+            "flops": 2 * len(a) ** 3 / (end - copied),
+        }
 
     def release(self) -> None:
         """Forget all prepared thunks and their arrays."""
@@ -115,6 +158,13 @@ class Worker:
             peak = _status_bytes("VmHWM") - before
         sums = [leaf.sum(dtype="float64") for leaf in self._library.numpy_leaves(result)]
         return {"bytes": int(peak), "sums": sums}
+
+
+def _limit_arrays(itemsize: int) -> tuple[Any, Any]:
+    """Arrays to copy, larger than any cache, and to multiply; in memory that is mapped."""
+    dtype = f"f{itemsize}"
+    large = [np.ones(2**28 // itemsize, dtype) for _ in range(2)]
+    return large, [np.full((1000, 1000), 0.01, dtype) for _ in range(3)]
 
 
 def _status_bytes(field: str) -> int:

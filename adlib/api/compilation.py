@@ -4,273 +4,32 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
-import operator
-import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adlib.api.arguments import check_callable
+from adlib.api.jitted import JitFunction, functions, jit_result
+from adlib.api.shapes import ShapeDtypeStruct, abstract, struct
 from adlib.base import tree
-from adlib.base.config import config
 from adlib.base.source import here
 from adlib.compile import cache
-from adlib.compile.dispatch import executor
 from adlib.compile.memory import pool
 from adlib.control.calls import name_of
-from adlib.control.jit import hoist_tracers, jit_p
-from adlib.core import backend as backends
-from adlib.core import dtypes
-from adlib.core.array import Array, ArrayImpl, as_value
-from adlib.core.avals import ShapedArray
-from adlib.core.evaluate import EvalTrace
+from adlib.core.array import Array
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import registry
-from adlib.core.trace import named_axis, state
-from adlib.interpreters import derive
+from adlib.core.trace import named_axis
 from adlib.interpreters.stage import stage
 
-if TYPE_CHECKING:
-    from adlib.api.lowering import Lowered, Traced
-
-_log = logging.getLogger("adlib")
-
-
-class ShapeDtypeStruct:
-    """Shape and dtype of an array, without the array.
-
-    >>> import adlib, adlib.numpy as jnp
-    >>> adlib.ShapeDtypeStruct((2, 3), jnp.float32)
-    ShapeDtypeStruct(shape=(2, 3), dtype=float32)
-    """
-
-    __slots__ = ("dtype", "shape", "weak_type")
-
-    def __init__(self, shape: Sequence[int], dtype: Any, weak_type: bool = False, **_: Any) -> None:
-        self.shape = tuple(shape)
-        self.dtype = dtypes.canonicalize_dtype(dtype)
-        self.weak_type = weak_type
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return self.aval.size
-
-    @property
-    def aval(self) -> ShapedArray:
-        return ShapedArray(self.shape, self.dtype, self.weak_type)
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of a shape of rank 0")
-        return self.shape[0]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ShapeDtypeStruct) and self.aval is other.aval
-
-    def __hash__(self) -> int:
-        return hash(self.aval)
-
-    def __repr__(self) -> str:
-        weak = ", weak_type=True" if self.weak_type else ""
-        return f"ShapeDtypeStruct(shape={self.shape}, dtype={self.dtype.name}{weak})"
-
-
-def abstract(x: Any, what: str) -> ShapedArray:
-    """Type of an argument: an array, a number, or a ShapeDtypeStruct."""
-    if isinstance(x, (Array, ShapeDtypeStruct)):
-        return x.aval
-    return as_value(x, what).aval
-
-
-# ------------------------------------------------------------------------ jit
-
-
-class _Traced:
-    """A program made by tracing once: what a signature maps to."""
-
-    __slots__ = ("jaxpr", "out_tree")
-
-    def __init__(self, jaxpr: ClosedJaxpr, out_tree: Any) -> None:
-        self.jaxpr = jaxpr
-        self.out_tree = out_tree
-
-
-class JitFunction:
-    """A function that is traced once for each signature and then runs as a program."""
-
-    def __init__(
-        self,
-        fun: Callable[..., Any],
-        static_argnums: tuple[int, ...],
-        static_argnames: tuple[str, ...],
-    ) -> None:
-        functools.update_wrapper(self, fun)
-        self._fun = fun
-        self._name = name_of(fun)
-        self._static_argnums = static_argnums
-        self._static_argnames = static_argnames
-        self._traces: dict[Any, _Traced] = {}
-        self._flat: dict[Any, Any] = {}
-        _functions.add(self)
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # The common case: concrete arrays by position, seen before. One look-up, one call.
-        if type(state.trace) is EvalTrace and not kwargs:
-            try:
-                key = (tuple([a.aval for a in args]), config.trace_key())
-                function, avals, out_tree, silent = self._flat[key]
-                values = [a._value for a in args]
-            except (KeyError, AttributeError, TypeError):
-                pass
-            else:
-                if derive.usable():
-                    if silent:
-                        made = function(*values)
-                        outs = [ArrayImpl(o, a) for o, a in zip(made, avals, strict=True)]
-                    else:
-                        outs = derive.run(function, values, avals)
-                    return outs[0] if out_tree is None else tree.unflatten(out_tree, outs)
-        if config.jax_disable_jit:
-            return self._fun(*args, **kwargs)
-        traced, consts, values = self._trace(args, kwargs)
-        concrete = not consts and all([type(v) is ArrayImpl for v in values])
-        if concrete and type(state.trace) is EvalTrace and derive.usable():
-            function = executor(traced.jaxpr, backends.default().xp)
-            raw = [v._value for v in values]
-            outs: list[Any] = derive.run(function, raw, traced.jaxpr.out_avals)
-            if not kwargs and len(values) == len(args) and all(map(operator.is_, values, args)):
-                self._remember(args, traced)
-        else:
-            outs = jit_p.bind(*consts, *values, jaxpr=traced.jaxpr, name=self._name)
-        return tree.unflatten(traced.out_tree, outs)
-
-    def _remember(self, args: Sequence[Any], traced: _Traced) -> None:
-        """Note the program for concrete arrays given by position."""
-        single = traced.out_tree.num_nodes == 1 == traced.out_tree.num_leaves
-        key = (tuple([a.aval for a in args]), config.trace_key())
-        xp = backends.default().xp
-        function = executor(traced.jaxpr, xp)
-        self._flat[key] = (
-            function,
-            traced.jaxpr.out_avals,
-            None if single else traced.out_tree,
-            getattr(function, "silent", False),  # native code has no warnings to switch off
-        )
-
-    def _trace(self, args: Any, kwargs: Any) -> tuple[_Traced, list[Any], list[Array]]:
-        """The program for these arguments, traced where it is new; consts that are tracers."""
-        fixed, dynamic, keywords = self._split(args, kwargs)
-        leaves, in_tree = tree.flatten((dynamic, keywords))
-        values = [_jit_argument(x, self._name) for x in leaves]
-        traced, consts = self._traced(fixed, in_tree, tuple([v.aval for v in values]))
-        return traced, consts, values
-
-    def _traced(
-        self, fixed: Any, in_tree: Any, avals: tuple[ShapedArray, ...]
-    ) -> tuple[_Traced, list[Any]]:
-        name = self._name
-        axes = tuple(state.axis_sizes.items())
-        # 1 and True are equal, but they are not the same constant
-        kinds = tuple([type(value) for _, value in (*fixed[0], *fixed[1])])
-        key = (in_tree, avals, fixed, kinds, config.trace_key(), axes)
-        try:
-            found = self._traces.get(key)
-        except TypeError as error:
-            raise _unhashable_static(name, fixed, error) from None
-        if found is not None:
-            return found, []
-        if config.jax_no_tracing:
-            raise RuntimeError(
-                f"{name} would be traced for {', '.join(a.str_short() for a in avals)}, but "
-                f"no_tracing is set.{here()}\n  Repair: call it with these types once before."
-            )
-        if config.jax_log_compiles:
-            _log.warning("Tracing %s for %s", name, ", ".join(a.str_short() for a in avals))
-        out_tree: Any = None
-
-        def flat_fun(*flat: Any) -> list[Array]:
-            nonlocal out_tree
-            inner, inner_keywords = tree.unflatten(in_tree, flat)
-            out = self._fun(*self._merge(inner, fixed), **inner_keywords, **dict(fixed[1]))
-            out_leaves, out_tree = tree.flatten(out)
-            return [_jit_result(x, name) for x in out_leaves]
-
-        closed, consts = hoist_tracers(stage(flat_fun, avals))
-        traced = _Traced(closed, out_tree)
-        if not consts:  # a trace that captured a tracer is good for this call only
-            self._traces[key] = traced
-        return traced, consts
-
-    def _split(self, args: Any, kwargs: Any) -> tuple[Any, list[Any], dict[str, Any]]:
-        nums = {n % len(args) for n in self._static_argnums if -len(args) <= n < len(args)}
-        fixed = tuple([(i, args[i]) for i in sorted(nums)])
-        dynamic = [a for i, a in enumerate(args) if i not in nums]
-        named = tuple(sorted((k, v) for k, v in kwargs.items() if k in self._static_argnames))
-        keywords = {k: v for k, v in kwargs.items() if k not in self._static_argnames}
-        return (fixed, named), dynamic, keywords
-
-    def _merge(self, dynamic: Sequence[Any], fixed: Any) -> list[Any]:
-        args = list(dynamic)
-        for i, value in fixed[0]:
-            args.insert(i, value)
-        return args
-
-    def trace(self, *args: Any, **kwargs: Any) -> Traced:
-        """The program for arguments of these types; ``ShapeDtypeStruct`` stands for an array.
-
-        Returns a ``Traced``, with the jaxpr as ``.jaxpr``, to be lowered.
-        """
-        from adlib.api.lowering import Traced  # the whole compiler, which few sessions look at
-
-        fixed, dynamic, keywords = self._split(args, kwargs)
-        leaves, in_tree = tree.flatten((dynamic, keywords))
-        avals = tuple([abstract(x, self._name) for x in leaves])
-        traced, consts = self._traced(fixed, in_tree, avals)
-        if consts:
-            raise TypeError(
-                f"{self._name} uses a traced value of a function around it, so it cannot be "
-                f"compiled by itself.{here()}\n  Repair: lower the outermost jitted function."
-            )
-        out_info = tree.unflatten(traced.out_tree, map(_struct, traced.jaxpr.out_avals))
-        structure = tree.flatten((tuple(dynamic), keywords))[1]
-        return Traced(traced.jaxpr, structure, traced.out_tree, out_info, self._name)
-
-    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
-        """What the compiler makes of the function for arguments of these types, to be looked at
-        (``.show()``, ``.as_text("loops")``, ``.cost_analysis()``) or compiled ahead of time.
-
-        >>> import adlib, adlib.numpy as jnp
-        >>> lowered = adlib.jit(lambda x: jnp.sin(x) * 2).lower(jnp.ones(3))
-        >>> lowered.out_info
-        ShapeDtypeStruct(shape=(3,), dtype=float32)
-        >>> lowered.compile()(jnp.zeros(3))
-        Array([0., 0., 0.], dtype=float32)
-        """
-        return self.trace(*args, **kwargs).lower()
-
-    def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
-        return eval_shape(self._fun, *args, **kwargs)
-
-    def clear_cache(self) -> None:
-        """Forget all traces."""
-        self._traces.clear()
-        self._flat.clear()
-
-    def _cache_size(self) -> int:
-        return len(self._traces)
-
-    def __repr__(self) -> str:
-        return f"<jitted {name_of(self._fun)}>"
-
-
-_functions: weakref.WeakSet[JitFunction] = weakref.WeakSet()
+__all__ = [
+    "JitFunction",
+    "ShapeDtypeStruct",
+    "abstract",
+    "clear_caches",
+    "eval_shape",
+    "jit",
+    "make_jaxpr",
+]
 
 
 def clear_caches() -> None:
@@ -278,51 +37,11 @@ def clear_caches() -> None:
     machine code kept on disk; give back the memory kept for results."""
     cache.clear()
     pool.clear()
-    for function in list(_functions):
+    for function in functions():
         function.clear_cache()
     for primitive in registry.values():
         primitive.eager_cache.clear()
         primitive.derived.clear()
-
-
-def _jit_argument(x: Any, name: str) -> Array:
-    if isinstance(x, Array):
-        return x
-    try:
-        return as_value(x)
-    except TypeError:
-        raise TypeError(
-            f"{name} was jitted, and called with {x!r} of type {type(x)}, which is not a valid "
-            f"JAX type.{here()}\n  A jitted function takes arrays and numbers. Repair: declare "
-            "the argument static (jit(f, static_argnums=...) or static_argnames=...), so that "
-            "it is a constant of the trace."
-        ) from None
-
-
-def _jit_result(x: Any, name: str) -> Array:
-    if isinstance(x, Array):
-        return x
-    try:
-        return as_value(x)
-    except TypeError:
-        raise TypeError(
-            f"{name} was jitted, and returned {x!r} of type {type(x)}, which is not a valid JAX "
-            f"type: a jitted function returns arrays and numbers (or pytrees of them).{here()}"
-        ) from None
-
-
-def _unhashable_static(name: str, fixed: Any, error: TypeError) -> Exception:
-    for _, value in [*fixed[0], *fixed[1]]:
-        try:
-            hash(value)
-        except TypeError:
-            return ValueError(
-                f"Non-hashable static arguments are not supported: {name} was given {value!r} of "
-                f"type {type(value)} for a static argument.{here()}\n  A static argument is part "
-                "of the key under which the trace is kept. Repair: pass a hashable value (a "
-                "tuple instead of a list), or make the argument an array."
-            )
-    return error
 
 
 def jit(
@@ -343,11 +62,14 @@ def jit(
       fun: a function of arrays (pytrees of them) without side effects.
       static_argnums, static_argnames: arguments that are constants of the trace; they must
         be hashable, and every new value is a new trace.
-      donate_argnums, donate_argnames: accepted; memory of donated arguments may be reused.
+      donate_argnums, donate_argnames: arguments whose memory is given to results of the same
+        shape and dtype. Such an argument is deleted by the call: using it again raises
+        RuntimeError. Where no result fits, a warning says so and the argument stays.
 
     Raises:
       TypeError: an argument or result that is no array and not declared static.
-      ValueError: a static argument that cannot be hashed.
+      ValueError: a static argument that cannot be hashed; an argument that is donated and
+        static, or donated and passed twice.
 
     >>> import adlib, adlib.numpy as jnp
     >>> adlib.jit(lambda x: jnp.sum(x**2))(jnp.arange(3.0))
@@ -355,13 +77,24 @@ def jit(
     """
     if fun is None:
         return functools.partial(
-            jit, static_argnums=static_argnums, static_argnames=static_argnames
+            jit,
+            static_argnums=static_argnums,
+            static_argnames=static_argnames,
+            donate_argnums=donate_argnums,
+            donate_argnames=donate_argnames,
         )
     check_callable(fun, "jit")
-    nums = _as_tuple(static_argnums)
-    names = _as_tuple(static_argnames)
-    nums, names = _resolve_static(fun, nums, names)
-    return JitFunction(fun, nums, names)
+    static = _resolve(fun, "static", _as_tuple(static_argnums), _as_tuple(static_argnames))
+    donated = _resolve(fun, "donate", _as_tuple(donate_argnums), _as_tuple(donate_argnames))
+    both = [*(set(static[0]) & set(donated[0])), *(set(static[1]) & set(donated[1]))]
+    if both:
+        raise ValueError(
+            f"{name_of(fun)} is jitted with arguments that are static and donated: "
+            f"{', '.join(map(repr, both))}.{here()}\n  A static argument is a constant of the "
+            "trace and has no memory to give. Repair: leave it out of donate_argnums and "
+            "donate_argnames."
+        )
+    return JitFunction(fun, *static, *donated)
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
@@ -370,8 +103,8 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
     return (value,) if isinstance(value, (int, str)) else tuple(value)
 
 
-def _resolve_static(fun: Any, nums: Any, names: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Static parameters count as such both by position and by name."""
+def _resolve(fun: Any, what: str, nums: Any, names: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Parameters that are chosen by position or by name, both ways."""
     if not nums and not names:
         return (), ()
     try:
@@ -384,7 +117,7 @@ def _resolve_static(fun: Any, nums: Any, names: Any) -> tuple[tuple[int, ...], t
     for n in nums:
         if not open_ended and not -len(plain) <= n < len(plain):
             raise ValueError(
-                f"jitted function {name_of(fun)} has static_argnums={nums}, but only "
+                f"jitted function {name_of(fun)} has {what}_argnums={nums}, but only "
                 f"{len(plain)} positional parameters.{here()}"
             )
     named = {*names, *(plain[n] for n in nums if -len(plain) <= n < len(plain))}
@@ -415,13 +148,9 @@ def make_jaxpr(
         closed, out_tree = _trace_to_jaxpr(fun, args, kwargs, static, axis_env)
         if not return_shape:
             return closed
-        return closed, tree.unflatten(out_tree, map(_struct, closed.out_avals))
+        return closed, tree.unflatten(out_tree, map(struct, closed.out_avals))
 
     return jaxpr_maker
-
-
-def _struct(aval: ShapedArray) -> ShapeDtypeStruct:
-    return ShapeDtypeStruct(aval.shape, aval.dtype, aval.weak_type)
 
 
 def _trace_to_jaxpr(
@@ -440,7 +169,7 @@ def _trace_to_jaxpr(
         for i in sorted(fixed):
             positional.insert(i, fixed[i])
         out_leaves, out_tree = tree.flatten(fun(*positional, **keywords))
-        return [_jit_result(x, name_of(fun)) for x in out_leaves]
+        return [jit_result(x, name_of(fun)) for x in out_leaves]
 
     env = list(axis_env or ())
     if not env:
@@ -458,4 +187,4 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     check_callable(fun, "eval_shape")
     closed, out_tree = _trace_to_jaxpr(fun, args, kwargs, (), None)
-    return tree.unflatten(out_tree, map(_struct, closed.out_avals))
+    return tree.unflatten(out_tree, map(struct, closed.out_avals))

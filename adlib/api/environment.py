@@ -11,6 +11,7 @@ import numpy as np
 
 from adlib.api.devices import devices
 from adlib.base.source import here
+from adlib.core import backend
 from adlib.core.array import Array, ArrayImpl, as_value
 from adlib.ops.arithmetic import add
 from adlib.ops.conversion import convert_element_type
@@ -19,7 +20,7 @@ from adlib.ops.conversion import convert_element_type
 def live_arrays(platform: str | None = None) -> list[Array]:
     """All Arrays with values that the process holds.
 
-    ``platform`` is None or ``"cpu"``: RuntimeError for a platform that is not there.
+    ``platform`` is ``"cpu"``, ``"gpu"`` or None for all; RuntimeError for one that is not there.
 
     >>> import adlib, adlib.numpy as jnp
     >>> x = jnp.ones(3)
@@ -27,9 +28,12 @@ def live_arrays(platform: str | None = None) -> list[Array]:
     True
     """
     if platform is not None:
-        devices(platform)
+        platform = devices(platform)[0].platform
     gc.collect()
-    return [x for x in gc.get_objects() if type(x) is ArrayImpl]
+    found = [x for x in gc.get_objects() if type(x) is ArrayImpl]
+    if platform is None:
+        return found
+    return [x for x in found if backend.of_array(x._value).platform == platform]
 
 
 def print_environment_info(return_string: bool = False) -> str | None:

@@ -14,8 +14,9 @@ from adlib.compile.costs import program_costs
 from adlib.compile.dispatch import executor
 from adlib.compile.loop_text import show
 from adlib.compile.native import KernelPart, part_of
-from adlib.compile.schedule import Call, Group, Schedule
+from adlib.compile.schedule import Schedule
 from adlib.compile.simplify import simplify, simplify_steps
+from adlib.compile.steps import Call, Group, Region
 from adlib.core import backend as backends
 from adlib.core.array import ArrayImpl, as_value
 from adlib.core.avals import ShapedArray, same_type
@@ -273,7 +274,7 @@ def loops_text(schedule: Schedule) -> str:
         if isinstance(part, KernelPart):
             blocks.append(show(part.writer.kernel))
             continue
-        assert not isinstance(step, Group)
+        assert not isinstance(step, (Group, Region))
         eqn = step.eqn
         operands = ", ".join(a.aval.str_short() for a in eqn.invars)
         results = ", ".join(v.aval.str_short() for v in eqn.outvars)

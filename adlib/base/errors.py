@@ -109,6 +109,15 @@ def leaked(tracer: Any) -> UnexpectedTracerError:
     )
 
 
+def still_held(tracer: Any, holder: str) -> UnexpectedTracerError:
+    return UnexpectedTracerError(
+        f"Leaked tracer: a traced value ({kind_of(tracer)}) is still held after the transformation "
+        f"that made it has ended.{source.here()}{origin_of(tracer)}\n"
+        f"  It is held by {holder}.\n"
+        "  Repair: return the value from the transformed function instead of storing it."
+    )
+
+
 def not_linear() -> NotImplementedError:
     return NotImplementedError(
         "The function that was transposed is not linear: a transpose rule needs the value of an "

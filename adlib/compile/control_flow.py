@@ -1,9 +1,12 @@
 """Loops and branches as native functions around the bodies of their programs.
 
-Carried values live in two copies that take turns: a round reads one and writes the other, the
-first round reads the initial values where they are. What a scan reads and stacks is read and
-written in place, at an address that moves on with each round. Every few milliseconds a loop
-looks whether Python has been interrupted, and lets other threads have a turn.
+A carried value that its program can overwrite as it reads it (see ``in_place``) lives where the
+loop's result will be, and updating a part of it touches that part alone. The others live in two
+copies that take turns: a round reads one and writes the other, the first round reads the initial
+values where they are. What a scan reads and stacks is read and written in place, at an address
+that moves on with each round. Every few milliseconds a long loop looks whether Python has been
+interrupted; between two looks it is a loop without calls of unknown functions, so that LLVM keeps
+numbers in registers.
 """
 
 from __future__ import annotations
@@ -11,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from adlib.compile.llvm_module import Module
 from adlib.compile.memory import ALIGN
-from adlib.compile.render_llvm import Module
-from adlib.compile.schedule import Control
+from adlib.compile.steps import Control
 from adlib.core.jaxpr import Var
 
 # Operations between two looks at interrupts: about a millisecond.
@@ -28,11 +31,15 @@ class ControlPart:
         self.step = step
         self.variables: list[Var] = [*step.operands, *step.eqn.outvars]
         self.bodies = [whole(p, f"{name}_{letter(i)}") for i, p in enumerate(step.programs)]
+        self.nesting = 1 + max([b.nesting for b in self.bodies], default=0)
         self.kind = step.eqn.primitive.name
         # how often a while loop goes round is not known: often enough to be worth compiling well
-        rounds = {"scan": step.eqn.params.get("length"), "while": 10_000}.get(self.kind, 1)
-        self.work = max(1, sum(b.work for b in self.bodies)) * rounds
-        self.fallible = self.kind != "cond" or any(b.fallible for b in self.bodies)
+        length: int = step.eqn.params.get("length", 1)
+        self.rounds = {"scan": length, "while": 10_000}.get(self.kind, 1)
+        self.work = max(1, sum(b.work for b in self.bodies)) * self.rounds
+        self.looks = self.kind == "while" or self.kind == "scan" and self.work > _BETWEEN_LOOKS
+        self.fallible = self.looks or any(b.fallible for b in self.bodies)
+        self.in_place = self._shared()
         self.scratch = 0
         self.layout: dict[Any, int] = {}
         self._lay_out()
@@ -45,8 +52,9 @@ class ControlPart:
         """Memory: copies of what is carried, the condition, and the programs' own arenas."""
         if self.kind != "cond":
             for i, var in enumerate(self.carried()):
-                self._place(("copy", i, 0), var.aval.nbytes)
-                self._place(("copy", i, 1), var.aval.nbytes)
+                if i not in self.in_place:
+                    self._place(("copy", i, 0), var.aval.nbytes)
+                    self._place(("copy", i, 1), var.aval.nbytes)
             self._place("condition", 1)
         arenas = [b.arena for b in self.bodies]
         if self.kind == "while":
@@ -60,15 +68,47 @@ class ControlPart:
         params, outs = self.step.eqn.params, self.step.eqn.outvars
         return list(outs if self.kind == "while" else outs[: params["num_carry"]])
 
+    def _initial(self) -> int:
+        """The number of the operand that is the first carried value."""
+        params = self.step.eqn.params
+        if self.kind == "while":
+            return int(params["cond_nconsts"] + params["body_nconsts"])
+        return int(params["num_consts"])
+
+    def _shared(self) -> set[int]:
+        """The numbers of the carried values that are updated where they are."""
+        if self.kind == "cond":
+            return set()
+        body = self.bodies[-1]
+        consts = self._initial()
+        if self.kind == "while":
+            consts -= self.step.eqn.params["cond_nconsts"]
+        count = len(self.carried())
+        inputs, results = body.read[consts : consts + count], body.written[:count]
+        return {i for i in range(count) if body.share(inputs[i], results[i])}
+
+    def share(self, read: Var, written: Var) -> bool:
+        """Whether a result may lie where an operand does: as its initial value."""
+        if self.kind == "cond":
+            return False
+        carried = self.carried()
+        if written not in carried or self.step.operands.count(read) != 1:
+            return False
+        number = carried.index(written)
+        return number in self.in_place and self.step.operands[self._initial() + number] is read
+
     # ----------------------------------------------------------------- rendering
 
     def render(self, module: Module) -> None:
+        outside = module.rounds
+        module.rounds = outside * self.rounds
         for body in self.bodies:
             body.render(module)
+        module.rounds = outside
         inputs = len(self.step.operands)
         outs = len(self.step.eqn.outvars)
         names = [*[f"%a{i}" for i in range(inputs)], *[f"%o{i}" for i in range(outs)]]
-        params = ", ".join([f"ptr {n}" for n in [*names, "%scratch"]])
+        params = ", ".join([f"ptr noalias {n}" for n in [*names, "%scratch"]])
         kind = "i32" if self.fallible else "void"
         lines = [f"define internal {kind} @{self.name}({params}) nounwind {{", "entry:"]
         for key, offset in self.layout.items():
@@ -121,71 +161,122 @@ class ControlPart:
             lines += ["fail:", "  ret i32 1"]
         return lines
 
-    def _rotation(self, initial: Sequence[str], last: str) -> list[str]:
-        """Phi nodes: where each carried value is read, is written, and will be written next."""
+    # ------------------------------------------------------------------- loops
+
+    def _places(self, which: str) -> list[str]:
+        """Where carried values are read (``now``) or written (``new``) in a round."""
+        count = len(self.carried())
+        return [f"%o{i}" if i in self.in_place else f"%{which}{i}" for i in range(count)]
+
+    def _start(self) -> list[str]:
+        """Initial values go to where they will be updated, unless they are there."""
         lines = []
-        for i, start in enumerate(initial):
-            first, second = self.at(("copy", i, 0)), self.at(("copy", i, 1))
-            lines += [
-                f"  %now{i} = phi ptr [ {start}, %entry ], [ %new{i}, %{last} ]",
-                f"  %new{i} = phi ptr [ {first}, %entry ], [ %next{i}, %{last} ]",
-                f"  %next{i} = phi ptr [ {second}, %entry ], [ %new{i}, %{last} ]",
-            ]
+        for i, var in enumerate(self.carried()):
+            if i in self.in_place:
+                initial = f"%a{self._initial() + i}"
+                lines += [
+                    f"  %there{i} = icmp eq ptr {initial}, %o{i}",
+                    f"  br i1 %there{i}, label %started{i}, label %start{i}",
+                    f"start{i}:",
+                    _copy(f"%o{i}", initial, var),
+                    f"  br label %started{i}",
+                    f"started{i}:",
+                ]
+        return [*lines, "  br label %enter", "enter:"]
+
+    def _finish(self) -> list[str]:
+        """The last carried values become the results."""
+        rest = [(i, v) for i, v in enumerate(self.carried()) if i not in self.in_place]
+        lines = [_copy(f"%o{i}", f"%now{i}", v) for i, v in rest]
+        return [*lines, "  ret i32 0" if self.fallible else "  ret void"]
+
+    def _turns(self, suffix: str, edges: Sequence[tuple[str, str]]) -> list[str]:
+        """Phi nodes: where a carried value is read, is written, and will be written next.
+
+        ``edges`` are the ways into a block: its predecessor, and what the values are there.
+        """
+        lines = []
+        for i in range(len(self.carried())):
+            if i in self.in_place:
+                continue
+            ways: dict[str, tuple[str, str, str]] = {
+                "first": (
+                    f"%a{self._initial() + i}",
+                    self.at(("copy", i, 0)),
+                    self.at(("copy", i, 1)),
+                ),
+                "outer": (f"%now{i}_outer", f"%new{i}_outer", f"%next{i}_outer"),
+                "turned": (f"%new{i}", f"%next{i}", f"%new{i}"),
+            }
+            for k, name in enumerate(("now", "new", "next")):
+                found = ", ".join([f"[ {ways[what][k]}, %{block} ]" for block, what in edges])
+                lines.append(f"  %{name}{i}{suffix} = phi ptr {found}")
         return lines
 
-    def _look(self, module: Module, work: int, label: str) -> list[str]:
-        """Look at interrupts every so many rounds; ``%round`` counts them."""
-        every = 1
-        while every * max(work, 1) < _BETWEEN_LOOKS:
-            every *= 2
-        look = module.interrupted()
-        return [
-            f"  %masked = and i64 %round, {every - 1}",
-            f"  %due = icmp eq i64 %masked, {every - 1}",
-            f"  br i1 %due, label %look, label %{label}",
-            "look:",
-            f"  %stop = call i32 {look}()",
-            "  %stopped = icmp ne i32 %stop, 0",
-            f"  br i1 %stopped, label %fail, label %{label}",
-        ]
+    def _rounds(self, module: Module, more: list[str], round_: list[str]) -> list[str]:
+        """Rounds, and looks at interrupts every so many of them.
 
-    def _results(self) -> list[str]:
+        Args:
+          more: lines that go to ``body`` or to ``done``, in the block ``head``.
+          round_: lines of a round.
+        """
+        turn = ["  %following = add nuw i64 %round, 1"]
+        if not self.looks:
+            return [
+                "  br label %head",
+                "head:",
+                *self._turns("", [("enter", "first"), ("again", "turned")]),
+                "  %round = phi i64 [ 0, %enter ], [ %following, %again ]",
+                *more,
+                "body:",
+                *round_,
+                *turn,
+                "  br label %again",
+                "again:",
+                "  br label %head",
+            ]
+        every = 1
+        while every * max(sum(b.work for b in self.bodies), 1) < _BETWEEN_LOOKS:
+            every *= 2
         return [
-            f"  call void @llvm.memcpy.p0.p0.i64(ptr %o{i}, ptr %now{i}, i64 {v.aval.nbytes}, "
-            "i1 false)"
-            for i, v in enumerate(self.carried())
+            "  br label %outer",
+            "outer:",
+            *self._turns("_outer", [("enter", "first"), ("rested", "turned")]),
+            "  %from = phi i64 [ 0, %enter ], [ %following, %rested ]",
+            f"  %until = add nuw i64 %from, {every}",
+            "  br label %head",
+            "head:",
+            *self._turns("", [("outer", "outer"), ("again", "turned")]),
+            "  %round = phi i64 [ %from, %outer ], [ %following, %again ]",
+            *more,
+            "body:",
+            *round_,
+            *turn,
+            "  %due = icmp eq i64 %following, %until",
+            "  br i1 %due, label %look, label %again",
+            "again:",
+            "  br label %head",
+            "look:",
+            f"  %stop = call i32 {module.interrupted()}()",
+            "  %stopped = icmp ne i32 %stop, 0",
+            "  br i1 %stopped, label %fail, label %rested",
+            "rested:",
+            "  br label %outer",
         ]
 
     def _while(self, module: Module) -> list[str]:
         module.memcpy()
-        params = self.step.eqn.params
-        conds, bodies = params["cond_nconsts"], params["body_nconsts"]
-        carried = range(len(self.carried()))
-        consts = [f"%a{i}" for i in range(conds + bodies)]
-        initial = [f"%a{conds + bodies + i}" for i in carried]
-        now = [f"%now{i}" for i in carried]
-        new = [f"%new{i}" for i in carried]
-        lines = ["  br label %loop", "loop:"]
-        lines += self._rotation(initial, "again")
-        lines.append("  %round = phi i64 [ 0, %entry ], [ %following, %again ]")
-        lines += self.call(0, [*consts[:conds], *now, "%condition"], "sc", "fail")
-        lines += [
+        conds = self.step.eqn.params["cond_nconsts"]
+        consts = [f"%a{i}" for i in range(self._initial())]
+        now, new = self._places("now"), self._places("new")
+        more = [
+            *self.call(0, [*consts[:conds], *now, "%condition"], "sc", "fail"),
             "  %go = load i8, ptr %condition",
             "  %going = icmp ne i8 %go, 0",
             "  br i1 %going, label %body, label %done",
-            "body:",
-            *self.call(1, [*consts[conds:], *now, *new], "sb", "fail"),
-            "  %following = add i64 %round, 1",
-            *self._look(module, sum(b.work for b in self.bodies), "again"),
-            "again:",
-            "  br label %loop",
-            "done:",
-            *self._results(),
-            "  ret i32 0",
-            "fail:",
-            "  ret i32 1",
         ]
-        return lines
+        round_ = self.call(1, [*consts[conds:], *now, *new], "sb", "fail")
+        return self._whole(module, more, round_)
 
     def _scan(self, module: Module) -> list[str]:
         module.memcpy()
@@ -194,39 +285,27 @@ class ControlPart:
         length = eqn.params["length"]
         xs = range(consts + carry, len(self.step.operands))
         ys = range(carry, len(eqn.outvars))
-        initial = [f"%a{consts + i}" for i in range(carry)]
-        lines = ["  br label %head", "head:"]
-        lines += self._rotation(initial, "again")
-        lines += [
-            "  %round = phi i64 [ 0, %entry ], [ %following, %again ]",
+        more = [
             f"  %more = icmp ult i64 %round, {length}",
-            "  br i1 %more, label %loop, label %done",
-            "loop:",
+            "  br i1 %more, label %body, label %done",
         ]
+        round_ = []
         at = "%round"
         if eqn.params["reverse"]:
-            lines.append(f"  %at = sub i64 {length - 1}, %round")
+            round_.append(f"  %at = sub i64 {length - 1}, %round")
             at = "%at"
         for i in xs:
-            lines += self._slice(f"%x{i}", f"%a{i}", at, self.step.operands[i])
+            round_ += self._slice(f"%x{i}", f"%a{i}", at, self.step.operands[i])
         for i in ys:
-            lines += self._slice(f"%y{i}", f"%o{i}", at, eqn.outvars[i])
+            round_ += self._slice(f"%y{i}", f"%o{i}", at, eqn.outvars[i])
         pointers = [f"%a{i}" for i in range(consts)]
-        pointers += [f"%now{i}" for i in range(carry)] + [f"%x{i}" for i in xs]
-        pointers += [f"%new{i}" for i in range(carry)] + [f"%y{i}" for i in ys]
-        lines += [
-            *self.call(0, pointers, "sb", "fail"),
-            "  %following = add i64 %round, 1",
-            *self._look(module, self.bodies[0].work, "again"),
-            "again:",
-            "  br label %head",
-            "done:",
-            *self._results(),
-            "  ret i32 0",
-            "fail:",
-            "  ret i32 1",
-        ]
-        return lines
+        pointers += [*self._places("now"), *[f"%x{i}" for i in xs]]
+        pointers += [*self._places("new"), *[f"%y{i}" for i in ys]]
+        return self._whole(module, more, [*round_, *self.call(0, pointers, "sb", "fail")])
+
+    def _whole(self, module: Module, more: list[str], round_: list[str]) -> list[str]:
+        lines = [*self._start(), *self._rounds(module, more, round_), "done:", *self._finish()]
+        return [*lines, *(["fail:", "  ret i32 1"] if self.fallible else [])]
 
     def _slice(self, name: str, array: str, at: str, var: Var) -> list[str]:
         """The address of one entry of the first axis."""
@@ -236,6 +315,11 @@ class ControlPart:
             f"  {name}_by = mul i64 {at}, {step}",
             f"  {name} = getelementptr i8, ptr {array}, i64 {name}_by",
         ]
+
+
+def _copy(target: str, source: str, var: Var) -> str:
+    size = var.aval.nbytes
+    return f"  call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)"
 
 
 def letter(number: int) -> str:

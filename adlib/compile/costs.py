@@ -13,7 +13,7 @@ from adlib.compile import mathfns
 from adlib.compile.native import part_of
 from adlib.compile.schedule import Call, Schedule
 from adlib.core import ClosedJaxpr, Eqn, Var
-from adlib.core.dtypes import is_inexact
+from adlib.core.dtypes import is_complex, is_inexact
 from adlib.ops.constructors import elementwise_batch
 
 _FREE = {
@@ -29,8 +29,10 @@ def flops(eqn: Eqn) -> int | None:
     """Arithmetic operations of an equation; None where they are not counted.
 
     Elementwise operations count one per entry of the result, reductions one per entry of
-    the operand, contractions a multiplication and an addition for each product, and moving
-    data nothing. Loops, branches and library calls are not counted.
+    the operand, contractions and convolutions a multiplication and an addition for each product
+    (also with zeros around or within the input), and moving data nothing. A complex
+    multiplication or division is six operations on real numbers, and what else there is two.
+    Loops, branches and library calls are not counted.
     """
     name = eqn.primitive.name
     if name in _FREE:
@@ -38,16 +40,26 @@ def flops(eqn: Eqn) -> int | None:
     if name == "dot_general":
         contracted = eqn.params["dimension_numbers"][0][0]
         shape = eqn.invars[0].aval.shape
-        return 2 * eqn.outvars[0].aval.size * math.prod(shape[int(d)] for d in contracted)
+        each = 8 if is_complex(eqn.outvars[0].aval.dtype) else 2
+        return each * eqn.outvars[0].aval.size * math.prod(shape[int(d)] for d in contracted)
+    if name == "conv_general_dilated":
+        kernel, out = eqn.invars[1].aval, eqn.outvars[0].aval
+        outputs = kernel.shape[eqn.params["dimension_numbers"].rhs_spec[0]]
+        each = 8 if is_complex(out.dtype) else 2
+        return each * int(out.size) * int(kernel.size // max(1, outputs))
     if name.startswith(_OF_OPERAND):
-        return int(eqn.invars[0].aval.size)
+        operand = eqn.invars[0].aval
+        return int(operand.size) * (1 + is_complex(operand.dtype))
     if not eqn.primitive.first_order or len(eqn.outvars) != 1:
         return None
     out = eqn.outvars[0].aval
     shapes = {atom.aval.shape for atom in eqn.invars} - {()}
     broadcast = getattr(eqn.primitive.batch, "func", None) is elementwise_batch
     entrywise = (broadcast or shapes <= {out.shape}) and is_inexact(out.dtype)
-    return int(out.size) if entrywise else None
+    each = 1
+    if any(is_complex(atom.aval.dtype) for atom in eqn.invars):
+        each = 6 if name in ("mul", "div", "square", "integer_pow") else 2
+    return int(out.size) * each if entrywise else None
 
 
 def bytes_read(eqn: Eqn) -> int:

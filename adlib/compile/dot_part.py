@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from adlib.compile import blas, dots
-from adlib.compile.render_llvm import Module, constant_text, type_name
-from adlib.compile.schedule import Dot, Schedule
+from adlib.compile import dots
+from adlib.compile.fortran import Code, Element, letter
+from adlib.compile.llvm_module import Module
+from adlib.compile.schedule import Schedule
+from adlib.compile.steps import Dot
 from adlib.core.jaxpr import Var
 
 
 class DotPart:
-    """``gemm`` for each entry of the batch.
+    """``gemm`` for each entry of the batch, or ``syrk`` for a matrix times its transpose.
 
     BLAS counts columns first, so that the row-major result C is its C transposed, which is the
     product of the transposed operands in the other order.
@@ -22,54 +22,58 @@ class DotPart:
 
     def __init__(self, schedule: Schedule, step: Dot, name: str) -> None:
         self.name = name
+        self.step = step
         self.dims = dots.Dims(step.eqn)
-        self.dtype = step.eqn.outvars[0].aval.dtype
+        self.e = Element(step.eqn.outvars[0].aval.dtype)
+        self.letter = letter(self.e.dtype)
         (left, self.left), (right, self.right) = step.operands
-        self.variables: list[Var] = [left, right, step.eqn.outvars[0]]
+        self.symmetric = left is right and dots.is_symmetric(self.dims, self.left, self.right)
+        self.symmetric &= step.onto is None
+        self.variables: list[Var] = [left, right]
+        if step.onto is not None:
+            self.variables.append(step.onto)
+        self.variables.append(step.eqn.outvars[0])
         d = self.dims
-        self.work = d.batch * d.rows * d.columns * d.inner // 8
+        self.work = d.batch * d.rows * d.columns * d.inner // (16 if self.symmetric else 8)
+
+    def share(self, read: Var, written: Var) -> bool:
+        """Whether the result may lie where ``read`` does: what the product is added to, may."""
+        return read is self.step.onto and read not in self.variables[:2]
 
     def render(self, module: Module) -> None:
-        d, type_ = self.dims, type_name(self.dtype)
-        routine = "sgemm" if self.dtype.itemsize == 4 else "dgemm"
-        function = module.routine(routine)
-        integer = f"i{blas.routine(routine).bits}"
-        numbers = [d.columns, d.rows, d.inner, self.right.leading, self.left.leading, d.columns]
-        text = [f"define internal void @{self.name}(ptr %a, ptr %b, ptr %c) nounwind {{", "entry:"]
-        flags = ("T" if self.right.flipped else "N", "T" if self.left.flipped else "N")
-        for i, flag in enumerate(flags):
-            text += [f"  %f{i} = alloca i8", f"  store i8 {ord(flag)}, ptr %f{i}"]
-        for i, number in enumerate(numbers):
-            text += [f"  %n{i} = alloca {integer}", f"  store {integer} {number}, ptr %n{i}"]
-        for name, number in (("one", 1.0), ("zero", 0.0)):
-            constant = constant_text(number, self.dtype)
-            text += [f"  %{name} = alloca {type_}", f"  store {type_} {constant}, ptr %{name}"]
-        text.append(f"  %gemm = load ptr, ptr {function}")
-        text += self._batch(type_)
-        text.append("}\n")
-        module.functions.append("\n".join(text))
+        code = Code(module, self.name, len(self.variables))
+        d, e = self.dims, self.e
+        out = f"%p{len(self.variables) - 1}"
+        if self.step.onto is not None:
+            with code.when(code.new(f"icmp ne ptr {out}, %p2")):
+                code.copy(out, "%p2", d.batch * d.rows * d.columns * e.size)
+        with code.loop(d.batch) as i:
+            places = []
+            for pointer, matrix in (("%p0", self.left), ("%p1", self.right)):
+                first = code.at(pointer, matrix.offset, e.whole)
+                places.append(code.at(first, code.mul(i, matrix.step), e.whole))
+            target = code.at(out, code.mul(i, d.rows * d.columns), e.whole)
+            if self.symmetric:
+                self._syrk(code, places[0], target)
+            else:
+                self._gemm(code, places[0], places[1], target)
+        code.finish()
 
-    def _batch(self, type_: str) -> list[str]:
+    def _gemm(self, code: Code, left: str, right: str, target: str) -> None:
         d = self.dims
-        steps: list[tuple[str, Any, int]] = [
-            ("a", self.left.offset, self.left.step),
-            ("b", self.right.offset, self.right.step),
-            ("c", 0, d.rows * d.columns),
-        ]
-        lines = ["  br label %loop", "loop:", "  %i = phi i64 [ 0, %entry ], [ %next, %loop ]"]
-        for name, offset, step in steps:
-            lines += [
-                f"  %m{name} = mul i64 %i, {step}",
-                f"  %o{name} = add i64 %m{name}, {offset}",
-                f"  %p{name} = getelementptr {type_}, ptr %{name}, i64 %o{name}",
-            ]
-        arguments = "f0 f1 n0 n1 n2 one pb n3 pa n4 zero pc n5".split()
-        lines += [
-            f"  call void %gemm({', '.join([f'ptr %{a}' for a in arguments])}, i64 1, i64 1)",
-            "  %next = add i64 %i, 1",
-            f"  %more = icmp ult i64 %next, {d.batch}",
-            "  br i1 %more, label %loop, label %done",
-            "done:",
-            "  ret void",
-        ]
-        return lines
+        flags = ["T" if m.flipped else "N" for m in (self.right, self.left)]
+        onto = 1.0 if self.step.onto is not None else 0.0
+        code.call(
+            self.letter + "gemm", *flags, d.columns, d.rows, d.inner, (self.step.scale, self.e),
+            right, self.right.leading, left, self.left.leading, (onto, self.e), target, d.columns,
+            hidden=2,
+        )  # fmt: skip
+
+    def _syrk(self, code: Code, matrix: str, target: str) -> None:
+        """Half the work: one triangle, which is then copied to the other."""
+        d, e = self.dims, self.e
+        code.call(
+            self.letter + "syrk", "L", "N" if self.left.flipped else "T", d.rows, d.inner,
+            (self.step.scale, e), matrix, self.left.leading, (0.0, e), target, d.rows, hidden=2,
+        )  # fmt: skip
+        code.mirror(e, target, d.rows)

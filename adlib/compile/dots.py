@@ -3,20 +3,22 @@
 A product of a matrix and a vector, or of small matrices, is a loop nest like any other
 reduction, and fuses with what is around it. Larger ones are calls of ``gemm``, one for each
 entry of the batch, that read their operands as they lie, transposed or strided; an operand that
-BLAS cannot read so is written out in order first.
+BLAS cannot read so is written out in order first. A number that scales a product, and an array
+in memory that it is added to, are BLAS's part too: that saves a pass over the result.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from adlib.compile import views
+from adlib.compile.half_types import HALVES
 from adlib.compile.loopir import Position
-from adlib.core.jaxpr import Eqn
+from adlib.core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var
 
 # Multiplications up to which a product runs as a loop nest: a call of BLAS takes a microsecond.
 _SMALL = 16 * 16 * 16
@@ -45,17 +47,23 @@ class Dims:
 
 
 def native(eqn: Eqn, dtypes: frozenset[np.dtype[Any]]) -> bool:
-    """Whether native code computes a product: operands and result have one type of numbers."""
+    """Whether native code computes a product: operands and result have one type, but that loops
+    may sum up narrower numbers in a wider type."""
     if eqn.primitive.name != "dot_general":
         return False
-    found = {v.aval.dtype for v in (*eqn.invars, *eqn.outvars)}
-    return len(found) == 1 and found <= dtypes and np.dtype(bool) not in found
+    result = eqn.outvars[0].aval.dtype
+    found = {result, *[v.aval.dtype for v in eqn.invars]}
+    if not found <= dtypes:
+        return False
+    if is_outer(eqn):
+        return len(found) == 1
+    return result not in HALVES and (len(found) == 1 or as_loops(eqn))
 
 
 def as_loops(eqn: Eqn) -> bool:
     """Whether a product is a loop nest rather than a call of BLAS."""
     dims = Dims(eqn)
-    if eqn.outvars[0].aval.dtype.kind != "f" or 0 in dims.shape:
+    if eqn.outvars[0].aval.dtype.kind not in "fc" or 0 in dims.shape:
         return True
     if dims.rows == 1 or dims.columns == 1 or dims.inner == 1:
         return True
@@ -99,7 +107,78 @@ def reduced_axes(eqn: Eqn) -> Axes:
     return tuple(range(rank - len(dims.lhs[2]), rank))
 
 
+# ------------------------------------------------------- what follows on a product
+
+
+_LEAST = 1e-30  # of a scale that single precision holds
+
+
+class Readers:
+    """Which equations read each variable of a program."""
+
+    def __init__(self, jaxpr: Jaxpr) -> None:
+        self._of: dict[Var, list[Eqn]] = {}
+        for eqn in jaxpr.eqns:
+            for var in {v for v in eqn.invars if type(v) is Var}:
+                self._of.setdefault(var, []).append(eqn)
+        self._results = {v for v in jaxpr.outvars if type(v) is Var}
+
+    def only(self, var: Var) -> Eqn | None:
+        """The one equation that reads a variable; None where there are others, or a result."""
+        found = self._of.get(var, ())
+        return found[0] if len(found) == 1 and var not in self._results else None
+
+
+def continued(
+    eqn: Eqn, readers: Readers, in_memory: Callable[[Atom], bool]
+) -> tuple[float, Var | None, list[Eqn]]:
+    """What BLAS can do to a product besides: (scale, onto, the equations that say so).
+
+    ``in_memory`` tells whether an operand is there when the product is computed.
+    """
+    scale = 1.0
+    followers: list[Eqn] = []
+    out = eqn.outvars[0]
+    while True:
+        reader = readers.only(out)
+        if reader is None or reader.outvars[0].aval.dtype != out.aval.dtype:
+            return scale, None, followers
+        name = reader.primitive.name
+        if name == "neg":
+            scale = -scale
+        elif name == "mul":
+            factor = _factor(reader.invars[1] if reader.invars[0] is out else reader.invars[0])
+            if factor is None or not _LEAST < abs(scale * factor) < 1 / _LEAST:
+                return scale, None, followers
+            scale *= factor
+        elif name in ("add", "add_any", "sub"):
+            first, second = reader.invars
+            other = second if first is out else first
+            if first is second or type(other) is not Var or other.aval.shape != out.aval.shape:
+                return scale, None, followers
+            if name == "sub" and first is out or not in_memory(other):
+                return scale, None, followers
+            return (-scale if name == "sub" else scale), other, [*followers, reader]
+        else:
+            return scale, None, followers
+        followers.append(reader)
+        out = reader.outvars[0]
+
+
+def _factor(atom: Atom) -> float | None:
+    """A real number that BLAS may multiply by: not 0, which would hide NaN and infinities."""
+    if type(atom) is not Literal or atom.aval.shape:
+        return None
+    value = complex(np.asarray(atom.array._value).item())
+    if value.imag or not math.isfinite(value.real) or not value.real:
+        return None
+    return value.real
+
+
 # --------------------------------------------------------------------------- BLAS
+
+# Rows from which computing one triangle, and copying it, is faster than computing both.
+_SYMMETRIC = 96
 
 
 class Matrix:
@@ -117,6 +196,14 @@ class Matrix:
         self.step = step
         self.leading = leading
         self.flipped = flipped
+
+
+def is_symmetric(dims: Dims, left: Matrix, right: Matrix) -> bool:
+    """Whether two views of one variable are a matrix and its transpose, and large enough."""
+    same = (left.offset, left.step, left.leading) == (right.offset, right.step, right.leading)
+    if not same or left.flipped == right.flipped or dims.rows != dims.columns:
+        return False
+    return dims.rows >= _SYMMETRIC and dims.inner >= 16
 
 
 def matrix(

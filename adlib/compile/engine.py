@@ -7,10 +7,13 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import os
 import threading
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from adlib.compile import layout
+from adlib.compile.splitting import split
 
 _lock = threading.RLock()
 
@@ -45,8 +48,11 @@ class _Engine:
         binding.initialize_native_asmprinter()
         self.binding = binding
         triple = binding.get_process_triple()
-        cpu = binding.get_host_cpu_name()
-        features = binding.get_host_cpu_features().flatten()
+        # another processor than this one, for tools that do not know all of its instructions
+        chosen = os.environ.get("ADLIB_JIT_CPU", "")
+        cpu = chosen or binding.get_host_cpu_name()
+        features = "" if chosen else binding.get_host_cpu_features().flatten()
+        self.features = frozenset(features.split(","))
         self.target = binding.Target.from_triple(triple).create_target_machine(
             cpu=cpu, features=features, opt=2, reloc="pic", codemodel="default", jit=True
         )
@@ -64,11 +70,16 @@ class _Engine:
         )
         self.count = 0
 
-    def optimise(self, text: str, level: int = 3) -> Any:
+    def optimise(self, text: str) -> Any:
+        """Vectorize, and tidy up before and after.
+
+        What LLVM's higher levels add finds nothing in text that is written without redundancy,
+        and takes a fifth more time; the highest even unrolls loops that would be vectorized.
+        """
         module = self.binding.parse_assembly(text)
-        options = self.binding.create_pipeline_tuning_options(speed_level=level)
+        options = self.binding.create_pipeline_tuning_options(speed_level=1)
         options.loop_vectorization = True
-        options.slp_vectorization = level > 1
+        options.slp_vectorization = True
         options.loop_unrolling = True
         passes = self.binding.create_pass_builder(self.target, options)
         passes.getModulePassManager().run(module, passes)
@@ -83,19 +94,60 @@ class Loaded:
         self.addresses = {name: int(tracker[name]) for name in names}
 
 
+class Vectors(NamedTuple):
+    """Registers of the processor: their bytes, their number, cycles of a multiply-add of one."""
+
+    bytes: int
+    registers: int
+    cycles: float
+
+
+@functools.cache
+def vectors() -> Vectors:
+    """The vector registers that code for this machine can use."""
+    features = _engine().features
+    if "+avx512f" in features:
+        return Vectors(64, 32, 1.0)
+    if "+avx" in features:
+        return Vectors(32, 16, 0.5)
+    return Vectors(16, 32 if "+neon" in features else 16, 0.5)
+
+
+def converts_float16() -> bool:
+    """Whether this machine has instructions between float16 and float32."""
+    engine = _engine()
+    return "+f16c" in engine.features or engine.binding.get_process_triple().startswith("aarch64")
+
+
 def identity() -> str:
     """What object code depends on besides its source: versions and processor."""
     return _engine().identity
 
 
 def object_code(text: str) -> bytes:
-    """Optimise and compile LLVM text for this machine; text that starts with ``QUICK`` is
-    compiled as it is."""
+    """Optimise and compile LLVM text for this machine: object files, one after another.
+
+    Text that starts with ``QUICK``, and functions that are marked ``optnone``, are compiled as
+    they are.
+    """
     with _lock:
         engine = _engine()
-        if text.startswith(QUICK):
-            return bytes(engine.quick.emit_object(engine.binding.parse_assembly(text)))
-        return bytes(engine.target.emit_object(engine.optimise(text)))
+        optimised, plain = ("", text) if text.startswith(QUICK) else split(text)
+        objects = []
+        if optimised:
+            objects.append(bytes(engine.target.emit_object(engine.optimise(optimised))))
+        if plain:
+            objects.append(bytes(engine.quick.emit_object(engine.binding.parse_assembly(plain))))
+        return b"".join([len(code).to_bytes(8, "little") + code for code in objects])
+
+
+def _objects(code: bytes) -> Iterator[bytes]:
+    """The object files in what ``object_code`` returned."""
+    start = 0
+    while start < len(code):
+        end = start + 8 + int.from_bytes(code[start : start + 8], "little")
+        yield code[start + 8 : end]
+        start = end
 
 
 def load(code: bytes, names: list[str]) -> Loaded:
@@ -103,7 +155,10 @@ def load(code: bytes, names: list[str]) -> Loaded:
     with _lock:
         engine = _engine()
         engine.count += 1
-        builder = engine.binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+        builder = engine.binding.JITLibraryBuilder()
+        for file in _objects(code):
+            builder.add_object_img(file)
+        builder.add_current_process()
         for name in names:
             builder.export_symbol(name)
         return Loaded(builder.link(engine.lljit, f"adlib{engine.count}"), names)

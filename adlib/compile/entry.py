@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adlib.compile import blas
+from adlib.compile import blas, threads, ufuncs
 from adlib.compile.layout import CONFORMING, address_of, layout
+from adlib.compile.llvm_module import GLUE, Module
 from adlib.compile.native import Body
-from adlib.compile.render_llvm import Module
 
 # Element operations above which the interpreter's lock is given up for the work.
 _LONG = 300_000
@@ -32,6 +32,10 @@ def _address(name: str) -> int:
     if kind == "object":
         objects = {"ndarray": np.ndarray, "None": None, "NotImplemented": NotImplemented}
         return id(objects[rest])
+    if kind == "threads":
+        return threads.run_address()
+    if kind == "ufunc":
+        return ufuncs.address(rest)
     return blas.routine(rest).address if kind == "blas" else address_of(rest)
 
 
@@ -39,7 +43,7 @@ def _conforms(module: Module) -> None:
     """The function that decides whether an array can be read as it is."""
     offsets = layout()
     module.functions.append(
-        f"""define internal i1 @conforms(ptr %array, ptr %type) nounwind {{
+        f"""define internal i1 @conforms(ptr %array, ptr %type) {GLUE} {{
   %at = getelementptr i8, ptr %array, i64 {offsets.type}
   %found = load ptr, ptr %at
   %same = icmp eq ptr %found, %type
@@ -65,15 +69,29 @@ def render_entries(module: Module, bodies: Sequence[tuple[str, Body]]) -> None:
         _entry(module, name, body)
 
 
+def render_direct(module: Module, name: str, body: Body) -> None:
+    """Add ``i32 @name(ptr %pointers, ptr %arena)``, which calls a body with addresses out of a
+    table: of what it reads, then of what it writes."""
+    lines = [f"define i32 @{name}(ptr %pointers, ptr %arena) {GLUE} {{", "entry:"]
+    arguments = []
+    for i in range(len(body.read) + len(body.written)):
+        lines.append(f"  %at{i} = getelementptr ptr, ptr %pointers, i64 {i}")
+        lines.append(f"  %p{i} = load ptr, ptr %at{i}")
+        arguments.append(f"ptr %p{i}")
+    text = ", ".join([*arguments, "ptr %arena"])
+    lines += [f"  %status = call i32 @{body.name}({text})", "  ret i32 %status", "}\n"]
+    module.functions.append("\n".join(lines))
+
+
 def releases(body: Body) -> bool:
-    """Whether the interpreter's lock is given up during the work: loops, which look at
-    interrupts, need it, and let other threads run themselves."""
-    return body.work > _LONG and not body.fallible
+    """Whether the interpreter's lock is given up during the work; loops take it back for the
+    moment in which they look at interrupts."""
+    return body.work > _LONG
 
 
 def _entry(module: Module, name: str, body: Body) -> None:
     read, written = len(body.read), len(body.written)
-    lines = [f"define ptr @{name}(ptr %self, ptr %args, i64 %count) nounwind {{", "entry:"]
+    lines = [f"define ptr @{name}(ptr %self, ptr %args, i64 %count) {GLUE} {{", "entry:"]
     total = read + written + (body.arena > 0)
     for i in range(total):
         lines.append(f"  %at{i} = getelementptr ptr, ptr %args, i64 {i}")

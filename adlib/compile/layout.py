@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 
 _HEAD = 160  # bytes of an array object that are looked at
 _CONTIGUOUS, _ALIGNED = 0x1, 0x100
+WRITEABLE = 0x400
 CONFORMING = _CONTIGUOUS | _ALIGNED
 
 
@@ -38,6 +41,42 @@ def layout() -> Layout:
     return Layout(types, data, flags)
 
 
+class Ownership(NamedTuple):
+    """Offsets in bytes of what tells who else may read an array's memory.
+
+    Attributes:
+      references: of their number (32 bits) within any object.
+      base: of the pointer to the object that owns the memory within an array.
+    """
+
+    references: int
+    base: int
+
+
+@functools.cache
+def ownership() -> Ownership | None:
+    """These offsets; None where they are not to be found: then no memory changes hands."""
+    try:
+        probes = [np.zeros(4)[n:] for n in range(3)]
+        held: list[Any] = []
+        counts = []
+        for n, probe in enumerate(probes):
+            held += [probe] * (3 * n)  # they differ in the number of references
+            memory = ctypes.string_at(id(probe), _HEAD)
+            wanted = sys.getrefcount(probe) - 1
+            counts.append(
+                {
+                    at
+                    for at in range(0, _HEAD, 4)
+                    if int.from_bytes(memory[at : at + 4], _order()) == wanted
+                }
+            )
+        bases = [_words(p, id(p.base)) for p in probes]
+        return Ownership(_common(counts, "the count"), _common(bases, "the base"))
+    except RuntimeError:
+        return None
+
+
 def _words(probe: Any, wanted: int) -> set[int]:
     memory = ctypes.string_at(id(probe), _HEAD)
     word = ctypes.sizeof(ctypes.c_void_p)
@@ -58,8 +97,6 @@ def _numbers(probe: Any, wanted: int) -> set[int]:
 
 
 def _order() -> Any:
-    import sys
-
     return sys.byteorder
 
 
@@ -72,7 +109,7 @@ def _common(found: list[set[int]], what: str) -> int:
 
 # ---------------------------------------------------------- functions from addresses
 
-_FASTCALL = 0x0080
+_KEYWORDS, _FASTCALL = 0x0002, 0x0080
 
 
 class _MethodDef(ctypes.Structure):
@@ -90,7 +127,17 @@ def python_function(address: int, name: str, keep: Any) -> Any:
     ``keep`` lives as long as the function: the code it calls, for instance.
     """
     definition = _MethodDef(name.encode(), address, _FASTCALL, None)
-    owner = _Owner(definition, keep)
+    return _function(definition, _Owner(definition, keep))
+
+
+def keyword_function(address: int, name: str, table: Any, *keep: Any) -> Any:
+    """The same for METH_FASTCALL | METH_KEYWORDS; native code gets a tuple as ``self``, whose
+    first item is the array ``table``."""
+    definition = _MethodDef(name.encode(), address, _FASTCALL | _KEYWORDS, None)
+    return _function(definition, (table, definition, *keep))
+
+
+def _function(definition: _MethodDef, owner: Any) -> Any:
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.restype = ctypes.py_object
     new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
@@ -102,6 +149,36 @@ class _Owner:
 
     def __init__(self, *things: Any) -> None:
         self.things = things
+
+
+def slot(cls: type, name: str, make: Any) -> int:
+    """The offset in bytes of a slot within instances of a class.
+
+    ``make`` gives an instance for a value of the slot.
+    """
+    probes = [(value, make(value)) for value in (object(), object(), object())]
+    places = [{at for at in _words(p, id(v)) if at < cls.__basicsize__} for v, p in probes]
+    return _common(places, f"the slot {name!r} of {cls.__name__}")
+
+
+# Places in the table of NumPy's C interface, which keeps them from release to release.
+_NUMPY = {"ndarray": 2, "PyArray_NewFromDescr": 94}
+
+
+@functools.cache
+def numpy_address(name: str) -> int:
+    """The address of a function of NumPy's C interface. Raises RuntimeError where the table is
+    not what it is taken for."""
+    try:
+        capsule = importlib.import_module("numpy._core._multiarray_umath")._ARRAY_API
+    except ImportError:  # NumPy 1
+        capsule = importlib.import_module("numpy.core._multiarray_umath")._ARRAY_API
+    kind = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    pointer = kind(("PyCapsule_GetPointer", ctypes.pythonapi))
+    table = (ctypes.c_void_p * (1 + max(_NUMPY.values()))).from_address(pointer(capsule, None))
+    if table[_NUMPY["ndarray"]] != id(np.ndarray):
+        raise RuntimeError("the table of NumPy's C interface was not found")
+    return table[_NUMPY[name]] or 0
 
 
 def address_of(name: str) -> int:

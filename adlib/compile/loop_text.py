@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from adlib.compile.builder import BOOL
-from adlib.compile.loopir import INT64, For, Kernel, Nest, Position, Store, Value
+from adlib.compile.loopir import (
+    INT64,
+    For,
+    Kernel,
+    Nest,
+    Position,
+    Store,
+    Value,
+    part_type,
+)
 from adlib.core import dtypes
 
 # ------------------------------------------------------------------------ printer
@@ -32,8 +41,12 @@ def show(kernel: Kernel) -> str:
     named = ", ".join(
         f"{b.name}: {dtypes.short_name(b.dtype)}[{b.size}]{' written' if b.written else ''}"
         for b in kernel.buffers
+        if not b.local
     )
     lines = [f"kernel {kernel.name}({named})"]
+    for b in kernel.buffers:
+        if b.local:
+            lines.append(f"  local {b.name}: {dtypes.short_name(b.dtype)}[{b.size}]")
     for nest in kernel.nests:
         if nest.why:
             lines.append(f"  # {nest.why}")
@@ -52,6 +65,7 @@ def _show_items(
         elif type(item) is Store:
             added = f" + {_name(item.offset, names)}" if item.offset is not None else ""
             place = f"{kernel.buffers[item.buffer].name}[{position_text(item.position)}{added}]"
+            place += _part_text(item, kernel.buffers[item.buffer].dtype)
             yield f"{indent}{place} = {_name(item.value, names)}"
         else:
             yield f"{indent}for {axis_name(item.axis)} < {nest.extents[item.axis]}:"
@@ -82,11 +96,20 @@ def _expression(value: Value, kernel: Kernel, names: dict[int, str]) -> str:
     if value.op == "load":
         buffer, position = value.attr
         added = f" + {_name(value.args[0], names)}" if value.args else ""
-        return f"load {kernel.buffers[buffer].name}[{position_text(position)}{added}] : {type_}"
+        part = _part_text(value, kernel.buffers[buffer].dtype)
+        place = f"{kernel.buffers[buffer].name}[{position_text(position)}{added}]{part}"
+        return f"load {place} : {type_}"
     if value.op == "index":
         return f"index {position_text(value.attr)} : {type_}"
+    if value.op in _HALVES:
+        as_ = dtypes.short_name(value.attr)
+        return f"{value.op} {_name(value.args[0], names)} as {as_} : {type_}"
     table = f" in a table of {len(value.attr)}" if value.op == "lookup" else ""
     return f"{value.op} {', '.join([_name(a, names) for a in value.args])}{table} : {type_}"
+
+
+def _part_text(item: Value | Store, dtype: Any) -> str:
+    return (".re", ".im")[item.part] if dtype.kind == "c" else ""
 
 
 def axis_name(axis: int) -> str:
@@ -108,6 +131,7 @@ def position_text(position: Position) -> str:
 
 _SAME = frozenset("neg abs sqrt floor ceil trunc round_even add sub mul div rem copysign".split())
 _BITS = frozenset("and or xor not shl shr popcount clz".split())
+_HALVES = {"widen": ("u2", "f4"), "narrow": ("f4", "u2"), "rounded": ("f4", "f4")}
 _COMPARE = frozenset("lt le gt ge eq ne".split())
 _FLOAT = frozenset("sqrt floor ceil trunc round_even copysign fma mul_add".split())
 
@@ -137,7 +161,7 @@ def _verify_items(
                 raise LoopError(f"{kernel.name}: a store to {buffer.name}, which is only read")
             if id(item.value) not in known:
                 raise LoopError(f"{kernel.name}: a store of a value that is not computed before")
-            if item.value.dtype != buffer.dtype:
+            if item.value.dtype != part_type(buffer.dtype):
                 raise LoopError(
                     f"{kernel.name}: a store of {item.value.dtype} to {buffer.name}, which holds "
                     f"{buffer.dtype}"
@@ -185,7 +209,9 @@ def _verify_value(
 
 def _type_problem(value: Value, kernel: Kernel) -> str:
     op, types = value.op, [a.dtype for a in value.args]
-    if op == "load" and kernel.buffers[value.attr[0]].dtype != value.dtype:
+    if value.dtype.kind == "c":
+        return f"of {value.dtype}: values are real"
+    if op == "load" and part_type(kernel.buffers[value.attr[0]].dtype) != value.dtype:
         return f"as {value.dtype} from a buffer of {kernel.buffers[value.attr[0]].dtype}"
     if op in _SAME | _BITS | {"fma", "mul_add", "min", "max"} and set(types) != {value.dtype}:
         return f"of {types} gives {value.dtype}"
@@ -199,6 +225,8 @@ def _type_problem(value: Value, kernel: Kernel) -> str:
         return f"of {types} gives {value.dtype}"
     if op == "bitcast" and types[0].itemsize != value.dtype.itemsize:
         return f"of {types[0]} to {value.dtype}, which has another size"
+    if op in _HALVES and (types[0].str[1:], value.dtype.str[1:]) != _HALVES[op]:
+        return f"of {types[0]} gives {value.dtype}"
     if op == "index" and value.dtype != INT64:
         return "is no int64"
     return ""

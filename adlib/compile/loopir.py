@@ -4,7 +4,8 @@ A ``Kernel`` works on flat buffers and is a list of nests. A ``Nest`` has axes w
 extents; its items are loops, stores and values. A ``Value`` is one instruction in single
 assignment form. Positions in buffers are affine in the axes: a tuple with one coefficient for
 each axis and a constant last, counted in elements. A loop may carry accumulators, whose
-results can be used after it.
+results can be used after it. Values are no complex numbers, but buffers may hold some: what
+reads or writes one says which part of it, 0 for the real and 1 for the imaginary one.
 
 The operations are those of ``builder.Builder`` and these:
 
@@ -16,6 +17,9 @@ index      an affine function of the axes, as int64; ``attr`` is the position
 min, max   of floats with NaN where one of them is; of integers
 div, rem   of integers, where the lowering has excluded divisors 0 and -1
 popcount   number of bits set; ``clz``: of leading zeros
+widen      the bits of a 16-bit float as the float32 of the same value; ``attr`` is its type
+narrow     a float32 that is a number of the 16-bit type ``attr`` as its bits
+rounded    the number of the 16-bit type ``attr`` that is next to a float32, as float32
 saturate   a float to an integer: towards zero, the nearest bound where out of range, NaN to 0
 ========== ===================================================================================
 """
@@ -34,28 +38,40 @@ INT64 = np.dtype(np.int64)
 
 
 class Value:
-    """One instruction; its identity is its name."""
+    """One instruction; its identity is its name. ``part`` is of a load: see the module."""
 
-    __slots__ = ("args", "attr", "dtype", "op")
+    __slots__ = ("args", "attr", "dtype", "op", "part")
 
     def __init__(
-        self, op: str, dtype: np.dtype[Any], args: tuple[Value, ...] = (), attr: Any = None
+        self,
+        op: str,
+        dtype: np.dtype[Any],
+        args: tuple[Value, ...] = (),
+        attr: Any = None,
+        part: int = 0,
     ) -> None:
         self.op = op
         self.dtype = dtype
         self.args = args
         self.attr = attr
+        self.part = part
 
 
 class Store:
     """``buffer[position + offset] = value``; ``offset`` is an int64 value, or None for 0."""
 
-    __slots__ = ("buffer", "offset", "position", "value")
+    __slots__ = ("buffer", "offset", "part", "position", "value")
 
     def __init__(
-        self, buffer: int, position: Position, value: Value, offset: Value | None = None
+        self,
+        buffer: int,
+        position: Position,
+        value: Value,
+        offset: Value | None = None,
+        part: int = 0,
     ) -> None:
         self.offset = offset
+        self.part = part
         self.buffer = buffer
         self.position = position
         self.value = value
@@ -108,15 +124,16 @@ class Nest:
 
 
 class Buffer:
-    """Memory that a kernel reads or writes: a run of ``size`` elements."""
+    """Memory that a kernel reads or writes: a run of ``size`` elements; ``local``: on its stack."""
 
-    __slots__ = ("dtype", "name", "size", "written")
+    __slots__ = ("dtype", "local", "name", "size", "written")
 
     def __init__(self, name: str, dtype: np.dtype[Any], size: int, written: bool) -> None:
         self.name = name
         self.dtype = dtype
         self.size = size
         self.written = written
+        self.local = False
 
 
 class Kernel:
@@ -128,6 +145,11 @@ class Kernel:
         self.name = name
         self.buffers = buffers
         self.nests = nests
+
+
+def part_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type of the values that are read from memory of ``dtype``."""
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 
 def identity(kind: str, dtype: np.dtype[Any]) -> Any:
@@ -148,7 +170,14 @@ def identity(kind: str, dtype: np.dtype[Any]) -> Any:
 
 
 class LoopBuilder(Builder):
-    """Emits instructions into ``items``; equal constants are one instruction."""
+    """Emits instructions into ``items``; equal constants are one instruction.
+
+    Attributes:
+      functions: names of transcendental functions that are instructions themselves, which
+        ``function`` emits; the others are written out (``mathfns``).
+    """
+
+    functions: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.items: list[Any] = []
@@ -156,16 +185,21 @@ class LoopBuilder(Builder):
         self._memo: dict[Any, Value] = {}
 
     def emit(
-        self, op: str, dtype: np.dtype[Any], args: tuple[Value, ...] = (), attr: Any = None
+        self,
+        op: str,
+        dtype: np.dtype[Any],
+        args: tuple[Value, ...] = (),
+        attr: Any = None,
+        part: int = 0,
     ) -> Value:
-        key: Any = (op, dtype, args, attr)
+        key: Any = (op, dtype, args, attr, part)
         try:
             found = self._memo.get(key)
         except TypeError:  # a table
             found = None
             key = None
         if found is None:
-            found = Value(op, dtype, args, attr)
+            found = Value(op, dtype, args, attr, part)
             self.items.append(found)
             if key is not None:
                 self._memo[key] = found
@@ -184,9 +218,15 @@ class LoopBuilder(Builder):
         return found
 
     def load(
-        self, buffer: int, position: Position, dtype: np.dtype[Any], offset: Value | None = None
+        self,
+        buffer: int,
+        position: Position,
+        dtype: np.dtype[Any],
+        offset: Value | None = None,
+        part: int = 0,
     ) -> Value:
-        return self.emit("load", dtype, () if offset is None else (offset,), (buffer, position))
+        args = () if offset is None else (offset,)
+        return self.emit("load", dtype, args, (buffer, position), part)
 
     def index(self, position: Position) -> Value:
         return self.emit("index", INT64, (), position)
@@ -218,8 +258,16 @@ class LoopBuilder(Builder):
     def bitcast(self, x: Value, dtype: np.dtype[Any]) -> Value:
         return x if x.dtype == dtype else self.emit("bitcast", dtype, (x,))
 
+    def function(self, name: str, *values: Value) -> Value:
+        raise NotImplementedError(f"no instruction {name}")
+
     def lookup(self, table: np.ndarray[Any, Any], index: Value) -> Value:
-        return self.emit("lookup", table.dtype, (index,), table)
+        key = ("lookup", id(table), index)  # the value keeps the table, and so its id, alive
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = Value("lookup", table.dtype, (index,), table)
+            self.items.append(found)
+        return found
 
 
 def _as(number: Any, dtype: np.dtype[Any]) -> Any:

@@ -1,6 +1,9 @@
 """Elementwise primitives as scalar arithmetic of the loop language, exactly as their kernels.
 
 Each lowering is a function of (builder, equation, operand values), in the table ``LOWERINGS``.
+They are written for real numbers; ``element`` gives the element of an equation's result for any
+types: 16-bit floats compute in float32 and are rounded once for each equation, complex numbers
+have lowerings of their own (``complex_values``).
 """
 
 from __future__ import annotations
@@ -10,19 +13,26 @@ from typing import Any
 
 import numpy as np
 
-from adlib.compile import mathfns
+from adlib.compile import bit_values, complex_values, mathfns
 from adlib.compile.builder import BOOL
+from adlib.compile.elements import COMPLEX, Elements, Half, Pair
+from adlib.compile.half_types import HALVES
 from adlib.compile.loopir import LoopBuilder, Value
+from adlib.core import dtypes
 from adlib.core.jaxpr import Eqn
 
 Lowering = Callable[..., Value]
 LOWERINGS: dict[str, Lowering] = {}
 
-# Types that native code computes with; others are left to the array module.
-NATIVE = frozenset(
+# Types of the loop language's values.
+_REAL = frozenset(
     np.dtype(name)
     for name in "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64".split()
 )
+# Types that native code computes with; others are left to the array module.
+NATIVE: frozenset[np.dtype[Any]] = _REAL | COMPLEX | HALVES
+# Those that libraries know.
+IN_LIBRARIES: frozenset[np.dtype[Any]] = _REAL | COMPLEX
 
 
 def lowers(name: str) -> Callable[[Lowering], Lowering]:
@@ -35,17 +45,48 @@ def lowers(name: str) -> Callable[[Lowering], Lowering]:
 
 def weight(eqn: Eqn) -> int:
     """About how many instructions an equation becomes."""
+    if complex_values.involved(eqn):
+        return complex_values.weight(eqn.primitive.name)
+    if eqn.outvars[0].aval.dtype in HALVES:
+        return 35 if eqn.primitive.name in mathfns.NAMES else 10
+    if eqn.primitive.name in mathfns.OF_FLOAT32:
+        return 120
     return 25 if eqn.primitive.name in mathfns.NAMES else 1
 
 
 def native(eqn: Eqn) -> bool:
     """Whether an equation is elementwise arithmetic that can be part of a loop."""
-    if eqn.primitive.name not in LOWERINGS:
-        return False
     if any(v.aval.dtype not in NATIVE for v in (*eqn.invars, *eqn.outvars)):
+        return False
+    if complex_values.involved(eqn):
+        return complex_values.native(eqn)
+    if eqn.primitive.name not in LOWERINGS:
         return False
     refuses = _REFUSES.get(eqn.primitive.name)
     return refuses is None or not refuses(eqn)
+
+
+# Lowerings that take 16-bit floats as they are, and those whose results need no rounding.
+_OF_HALVES = bit_values.OF_HALVES | {"select_n", "convert_element_type", "bitcast_convert_type"}
+_UNROUNDED = frozenset("neg abs max min clamp sign floor ceil round".split())
+
+
+def element(b: Elements, eqn: Eqn, *operands: Any) -> Any:
+    """The element of an equation's result, made of those of its operands."""
+    name, dtype = eqn.primitive.name, eqn.outvars[0].aval.dtype
+    if dtype in COMPLEX or any(type(x) is Pair for x in operands):
+        lower = complex_values.LOWERINGS.get(name) or LOWERINGS[name]
+        return lower(b, eqn, *operands)
+    if name in _OF_HALVES or not any(type(x) is Half for x in operands):
+        return LOWERINGS[name](b, eqn, *operands)
+    value = LOWERINGS[name](b, eqn, *[b.widened(x) for x in operands])
+    return b.half(value, dtype, exact=name in _UNROUNDED) if dtype in HALVES else value
+
+
+def accumulates(eqn: Eqn) -> bool:
+    """Whether a loop can carry a reduction: of real numbers any, of complex ones a sum."""
+    complex_ = eqn.invars[0].aval.dtype in COMPLEX
+    return not complex_ or eqn.primitive.name == "reduce_sum"
 
 
 # ------------------------------------------------------------------- arithmetic
@@ -70,7 +111,7 @@ LOWERINGS["mul"] = _arithmetic("mul", "and")
 
 @lowers("div")
 def _div(b: LoopBuilder, eqn: Eqn, x: Value, y: Value) -> Value:
-    if x.dtype.kind == "f":
+    if x.dtype.kind in "fc":
         return b.binary("div", x, y)
     # towards zero; -1 where the divisor is zero, and x / -1 without the overflow that traps
     zero, one, ones = (b.constant(c, x.dtype) for c in (0, 1, -1))
@@ -124,13 +165,25 @@ def _transcendental(name: str) -> Lowering:
     def lower(b: LoopBuilder, eqn: Eqn, *operands: Value) -> Value:
         # an exponent may be an integer
         same = [b.convert(x, operands[0].dtype) for x in operands]
+        if name in b.functions:
+            return b.function(name, *same)
         return mathfns.emit(name, b, *same)  # type: ignore[no-any-return]
 
     return lower
 
 
-for _name in mathfns.NAMES:
+for _name in (*mathfns.NAMES, *mathfns.OF_FLOAT32):
     LOWERINGS[_name] = _transcendental(_name)
+
+
+@lowers("pow")
+def _pow(b: Elements, eqn: Eqn, x: Value, y: Value) -> Value:
+    if x.dtype.kind in "iu":
+        return bit_values.integer_power(b, eqn, x, y)
+    return _transcendental("pow")(b, eqn, x, y)
+
+
+LOWERINGS.update(bit_values.LOWERINGS)
 
 
 # ------------------------------------------------------------ signs and rounding
@@ -282,16 +335,20 @@ def _clz(b: LoopBuilder, eqn: Eqn, x: Value) -> Value:
 # ------------------------------------------------------------------ conversions
 
 
-def convert(b: LoopBuilder, x: Value, dtype: Any) -> Value:
+def convert(b: Elements, x: Any, dtype: Any) -> Any:
     """As ``convert_element_type``: floats become integers by saturation, anything becomes a
-    bool by comparison with zero."""
+    bool by comparison with zero, complex numbers become real by their real part."""
+    if type(x) is Half:
+        x = b.wide(x)
+    if type(x) is Pair and dtype.kind in "iuf":
+        x = x.re
     if x.dtype.kind == "f" and dtype.kind in "iu":
         return b.emit("saturate", dtype, (x,))
     return b.convert(x, dtype)
 
 
 @lowers("convert_element_type")
-def _convert_element_type(b: LoopBuilder, eqn: Eqn, x: Value) -> Value:
+def _convert_element_type(b: Elements, eqn: Eqn, x: Any) -> Any:
     return convert(b, x, eqn.params["new_dtype"])
 
 
@@ -310,11 +367,18 @@ def _two_types(eqn: Eqn) -> bool:
 
 
 def _not_float(eqn: Eqn) -> bool:
-    return bool(eqn.invars[0].aval.dtype.kind != "f")
+    return not dtypes.is_float(eqn.invars[0].aval.dtype)
+
+
+def _not_float32(eqn: Eqn) -> bool:
+    """Halves are widened to float32 first."""
+    dtype = eqn.invars[0].aval.dtype
+    return not (dtype == np.float32 or dtype in HALVES)
 
 
 _REFUSES: dict[str, Callable[[Eqn], bool]] = {
-    **dict.fromkeys(mathfns.NAMES, _not_float),
+    **dict.fromkeys(mathfns.NAMES - {"pow"}, _not_float),
+    **dict.fromkeys(mathfns.OF_FLOAT32, _not_float32),
     "bitcast_convert_type": _other_size,
     "shift_left": _two_types,
     "shift_right_arithmetic": _two_types,

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from adlib.compile import addressing, dots, views
+from adlib.compile import addressing, dots, failures, jamming, lowering, staging, views
+from adlib.compile import axes as axes_
+from adlib.compile.elements import Elements, Pair, in_buffers
 from adlib.compile.loopir import (
     Accumulator,
     Buffer,
@@ -26,22 +28,40 @@ from adlib.compile.loopir import (
     Value,
     identity,
 )
-from adlib.compile.lowering import LOWERINGS
-from adlib.compile.schedule import REDUCTIONS, Group, Schedule, normalized, operand_reads
+from adlib.compile.reads import REDUCTIONS, normalized, operand_reads
+from adlib.compile.steps import Group, Scheduled
 from adlib.compile.views import Coordinates
 from adlib.core.jaxpr import Atom, Eqn, Literal, Var
 
 
 class Reduction:
-    """A reduction of a group: ``axes`` of the space are combined into ``var``."""
+    """A reduction of a group: ``axes`` of the space are combined into ``var``.
 
-    __slots__ = ("axes", "kind", "value", "var")
+    Attributes:
+      value: the contribution of a round.
+      position: of the result's element in its memory, over the axes that the body has now.
+      number: of the result's buffer; ``part`` of its elements, where they are complex.
+    """
 
-    def __init__(self, var: Var, kind: str, axes: tuple[int, ...], value: Value) -> None:
+    __slots__ = ("axes", "kind", "number", "part", "position", "value", "var")
+
+    def __init__(
+        self,
+        var: Var,
+        kind: str,
+        axes: tuple[int, ...],
+        value: Value,
+        position: Position,
+        number: int,
+        part: int = 0,
+    ) -> None:
+        self.part = part
         self.var = var
         self.kind = kind
         self.axes = axes
         self.value = value
+        self.position = position
+        self.number = number
 
 
 class Reader:
@@ -53,13 +73,13 @@ class Reader:
       rank: of the iteration space that is being written.
     """
 
-    def __init__(self, schedule: Schedule, number: int, name: str) -> None:
+    def __init__(self, schedule: Scheduled, number: int, name: str) -> None:
         self.schedule = schedule
         self.number = number
         self.name = name
         self.rank = 0
-        self.builder = LoopBuilder()
-        self.values: dict[Var, Value] = {}
+        self.builder = Elements()
+        self.values: dict[Var, Any] = {}
         self.variables: list[Var] = []
         self.buffers: list[Buffer] = []
         self._numbers: dict[Var, int] = {}
@@ -71,10 +91,10 @@ class Reader:
             number = self._numbers[var] = len(self.buffers)
             self.variables.append(var)
             size = math.prod(var.aval.shape)
-            self.buffers.append(Buffer(f"b{number}", var.aval.dtype, size, written))
+            self.buffers.append(Buffer(f"b{number}", in_buffers(var.aval.dtype), size, written))
         return number
 
-    def read(self, atom: Atom, coordinates: Coordinates | None) -> Value:
+    def read(self, atom: Atom, coordinates: Coordinates | None) -> Any:
         """The element of a value at coordinates."""
         if type(atom) is Literal:
             return self.builder.constant(atom.val, atom.aval.dtype)
@@ -106,19 +126,21 @@ class Reader:
             return None
         return self.schedule.virtual.get(var)
 
-    def read_flat(self, atom: Atom, position: Position) -> Value:
+    def read_flat(self, atom: Atom, position: Position) -> Any:
         """The element at a position in row-major order of what lies contiguous in memory."""
         assert type(atom) is Var
         while (eqn := self.view_of(atom)) is not None:
             atom = eqn.invars[0]
             assert type(atom) is Var
+        if atom in self.values:  # whoever reads a value of the group itself does so in place
+            return self.values[atom]
         return self.builder.load(self.buffer(atom), position, atom.aval.dtype)
 
-    def count(self, eqn: Any, coordinates: Coordinates) -> Value:
+    def count(self, eqn: Any, coordinates: Coordinates) -> Any:
         index = self.builder.index(coordinates[eqn.params["dimension"]])
         return self.builder.convert(index, eqn.params["dtype"])
 
-    def load_at(self, var: Var, position: Position, offset: Value | None) -> Value:
+    def load_at(self, var: Var, position: Position, offset: Value | None) -> Any:
         """An element of a variable in memory."""
         return self.builder.load(self.buffer(var), position, var.aval.dtype, offset)
 
@@ -126,156 +148,252 @@ class Reader:
 class GroupWriter(Reader):
     """Writes one group as a kernel."""
 
-    def __init__(self, schedule: Schedule, number: int, name: str) -> None:
-        super().__init__(schedule, number, name)
-        group = schedule.steps[number]
-        assert type(group) is Group
-        self.group = group
-        self.rank = len(group.space)
-        self.reductions: list[Reduction] = []
-        self._write()
+    group: Group
+    elements: type[Elements] = Elements  # what writes the bodies of loops
 
-    def _write(self) -> None:
-        space = self.group.space
+    def __init__(self, schedule: Scheduled, number: int, name: str) -> None:
+        super().__init__(schedule, number, name)
+        self.reductions: list[Reduction] = []
+        self.write()
+
+    def write(self) -> None:
+        group = self.schedule.steps[self.number]
+        assert type(group) is Group
+        body = self.body(group)
+        loops = self.loops(body, group.space)
+        self.clear_before(loops.in_memory)
+        why = f"{len(group.eqns)} equations over {group.space}"
+        self.kernel.nests.append(Nest(tuple(loops.extents), loops.items, why))
+
+    def view_of(self, var: Var) -> Eqn | None:
+        if var in self.schedule.written and var in self.group.reads:
+            return None
+        return self.schedule.virtual.get(var)
+
+    def body(self, group: Group) -> list[Any]:
+        """The values and stores of one round, over the axes of the group's space; reductions
+        are noted."""
+        self.group, self.rank = group, len(group.space)
+        self.builder, self.values, self.reductions = self.elements(), {}, []
+        space = group.space
         same = normalized(views.identity_coordinates(self.rank), space)
-        for eqn in self.group.eqns:
-            var = eqn.outvars[0]
-            name = eqn.primitive.name
-            if name == "iota":
-                self.values[var] = self.count(eqn, same)
-                continue
-            if views.is_view(eqn):
-                inner = views.operand_coordinates(eqn, same, self.rank)
-                if inner is None:
-                    flat = views.linear(same, space, self.rank)
-                    self.values[var] = self.read_flat(eqn.invars[0], flat)
-                else:
-                    self.values[var] = self.read(eqn.invars[0], inner)
-                continue
-            if name in addressing.ADDRESSED:
-                memory = eqn.invars[0]
-                assert type(memory) is Var
-                load = partial(self.load_at, memory)
-                self.values[var] = addressing.value(eqn, self.builder, same, self.read, load)
-                continue
-            operands = [self.read(atom, c) for atom, c in operand_reads(eqn, space)]
-            if name == "dot_general":
-                product = combine(self.builder, "prod", *operands)
-                axes = dots.reduced_axes(eqn)
-                if axes:
-                    self.reductions.append(Reduction(var, "sum", axes, product))
-                else:  # an outer product that is needed in memory
-                    self.values[var] = product
-            elif name in REDUCTIONS:
-                axes = tuple(eqn.params["axes"])
-                self.reductions.append(Reduction(var, REDUCTIONS[name], axes, operands[0]))
-            else:
-                self.values[var] = LOWERINGS[name](self.builder, eqn, *operands)
+        try:
+            for eqn in group.eqns:
+                self._equation(eqn, same)
+        except Exception as error:
+            failures.at(error, eqn)
+            raise
         body = self.builder.items
         flat = views.linear(same, space, self.rank)
-        for var in stored(self.schedule, self.group):
+        for var in stored(self.schedule, group):
             if var in self.values:
-                body.append(Store(self.buffer(var, written=True), flat, self.values[var]))
-        self._loops(body)
+                self.builder.store(self.buffer(var, written=True), flat, self.values[var])
+        for var, (source, order) in group.turned.items():
+            place = views.linear(tuple([same[a] for a in order]), var.aval.shape, self.rank)
+            self.builder.store(self.buffer(var, written=True), place, self.values[source])
+        return body
 
-    def _loops(self, body: list[Any]) -> None:
-        runs = _joined(self.group.space, _positions(body), [r.axes for r in self.reductions])
-        extents = [math.prod([self.group.space[a] for a in run]) for run in runs]
-        _rewrite(body, runs)
-        reduced = [frozenset(_runs_of(r.axes, runs)) for r in self.reductions]
-        order, in_memory = _order(len(runs), _positions(body), reduced)
-        _permute(body, order)
-        extents = [extents[a] for a in order]
-        new_place = {old: new for new, old in enumerate(order)}
-        reduced = [frozenset(new_place[a] for a in axes) for axes in reduced]
-        in_registers: list[tuple[int, int, Reduction]] = []  # first reduced loop, buffer, reduction
-        for reduction, axes, memory in zip(self.reductions, reduced, in_memory, strict=True):
-            number = self.buffer(reduction.var, written=True)
-            if memory:
-                self._accumulate_in_memory(body, number, reduction, axes, extents, order, runs)
+    def _equation(self, eqn: Eqn, same: Coordinates) -> None:
+        space, var, name = self.group.space, eqn.outvars[0], eqn.primitive.name
+        if name == "iota":
+            self.values[var] = self.count(eqn, same)
+            return
+        if views.is_view(eqn):
+            inner = views.operand_coordinates(eqn, same, self.rank)
+            if inner is None:
+                flat = views.linear(same, space, self.rank)
+                self.values[var] = self.read_flat(eqn.invars[0], flat)
             else:
-                in_registers.append((len(extents) - len(axes), number, reduction))
-        position = self._result_positions(order, runs)
-        if not self.reductions:
-            extents = _tiled(body, extents)
-        items = self._nested(body, len(extents), in_registers, position)
-        why = f"{len(self.group.eqns)} equations over {self.group.space}"
-        self.kernel.nests.append(Nest(tuple(extents), items, why))
+                self.values[var] = self.read(eqn.invars[0], inner)
+            return
+        if name in addressing.ADDRESSED:
+            memory = eqn.invars[0]
+            assert type(memory) is Var
+            load = partial(self.load_at, memory)
+            self.values[var] = addressing.value(eqn, self.builder, same, self.read, load)
+            return
+        operands = [self.read(atom, c) for atom, c in operand_reads(eqn, space)]
+        if name == "dot_general":
+            dtype = var.aval.dtype
+            factors = [self.builder.convert(x, dtype) for x in operands]
+            product = combine(self.builder, "prod", *factors)
+            axes = dots.reduced_axes(eqn)
+            if axes:
+                self._reduction(var, "sum", axes, product, same)
+            else:  # an outer product that is needed in memory
+                self.values[var] = product
+        elif name in REDUCTIONS:
+            axes = tuple(eqn.params["axes"])
+            self._reduction(var, REDUCTIONS[name], axes, operands[0], same)
+        else:
+            self.values[var] = lowering.element(self.builder, eqn, *operands)
 
-    def _nested(
-        self, body: list[Any], rank: int, reductions: list[Any], position: Any
-    ) -> list[Any]:
-        """Loops around the body, with the results of reductions stored after their loops."""
-        totals = {id(r): r.value for _, _, r in reductions}
-        items = list(body)
-        for first, number, r in reductions:
-            if first == rank:
-                items.append(Store(number, position(r), r.value))
-        for level in reversed(range(rank)):
-            carried = [(number, r) for first, number, r in reductions if first <= level]
-            accumulators = [Accumulator(r.kind, totals[id(r)]) for _, r in carried]
-            items = [For(level, items, accumulators)]
-            for (_, r), acc in zip(carried, accumulators, strict=True):
-                totals[id(r)] = acc.result
-            for first, number, r in reductions:
-                if first == level:
-                    items.append(Store(number, position(r), totals[id(r)]))
-        return items
-
-    def _result_positions(self, order: Sequence[int], runs: Sequence[Sequence[int]]) -> Any:
-        """Where in its memory the element of a reduction's result lies, in the loops' axes."""
-
-        def position(r: Reduction) -> Position:
-            space, rank = self.group.space, self.rank
-            same = normalized(views.identity_coordinates(rank), space)
-            kept = tuple([c for a, c in enumerate(same) if a not in r.axes])
-            flat = views.linear(kept, [n for a, n in enumerate(space) if a not in r.axes], rank)
-            moved = _moved(flat, runs)
-            return (*[moved[a] for a in order], moved[-1])
-
-        return position
-
-    def _accumulate_in_memory(
-        self,
-        body: list[Any],
-        number: int,
-        r: Reduction,
-        axes: frozenset[int],
-        extents: Sequence[int],
-        order: Sequence[int],
-        runs: Sequence[Sequence[int]],
+    def _reduction(
+        self, var: Var, kind: str, axes: tuple[int, ...], value: Any, same: Coordinates
     ) -> None:
-        """Add to the result's element in each round; a loop before the nest clears it."""
-        dtype = r.value.dtype
-        size = self.buffers[number].size
-        start = LoopBuilder()
-        cleared = start.constant(identity(r.kind, dtype), dtype)
-        fill = For(0, [*start.items, Store(number, (1, 0), cleared)], [])
-        self.kernel.nests.append(Nest((size,), [fill], "clears a result"))
-        position = self._result_positions(order, runs)(r)
-        builder = LoopBuilder()
-        total = builder.load(number, position, dtype)
-        combined = combine(builder, r.kind, total, r.value)
-        body += [*builder.items, Store(number, position, combined)]
+        kept = [a for a in range(self.rank) if a not in axes]
+        sizes = [self.group.space[a] for a in kept]
+        position = views.linear(tuple([same[a] for a in kept]), sizes, self.rank)
+        number = self.buffer(var, written=True)
+        parts = (value.re, value.im) if type(value) is Pair else (value,)
+        for part, real in enumerate(parts):
+            self.reductions.append(Reduction(var, kind, axes, real, position, number, part))
+
+    def loops(self, body: list[Any], space: Sequence[int], pinned: int = 0) -> Loops:
+        """Loops over a space around a body, but for its first ``pinned`` axes.
+
+        The positions of body and reductions are over ``space`` before, over the extents of the
+        loops afterwards.
+        """
+        found = axes_.positions(body)
+        runs = axes_.joined(space, found, [r.axes for r in self.reductions], pinned)
+        extents = [math.prod([space[a] for a in run]) for run in runs]
+        self._map(body, lambda p, _: axes_.moved(p, runs))
+        reduced = [axes_.runs_of(r.axes, runs) for r in self.reductions]
+        order, in_memory = axes_.ordered(len(runs), axes_.positions(body), reduced, pinned)
+        self._map(body, lambda p, _: axes_.permuted(p, order))
+        extents = [extents[a] for a in order]
+        rank = len(extents)
+        for r, memory in zip(self.reductions, in_memory, strict=True):
+            if memory:
+                _accumulate_in_memory(body, r)
+        carried = [
+            Carried(r, rank - len(axes))
+            for r, axes, memory in zip(self.reductions, reduced, in_memory, strict=True)
+            if not memory
+        ]
+        if not self.reductions and not pinned:
+            extents = axes_.tiled(body, extents)
+            if len(extents) > rank:
+                return Loops(self._in_tiles(body, extents), extents, [], [])
+        body, carried = _side_by_side(body, carried, extents, pinned)
+        items = nested(body, range(pinned, len(extents)), carried)
+        cleared = [r for r, memory in zip(self.reductions, in_memory, strict=True) if memory]
+        return Loops(items, extents, [c for c in carried if c.first < pinned], cleared)
+
+    def _in_tiles(self, body: list[Any], extents: list[int]) -> list[Any]:
+        """The loops around a body that has been cut into tiles."""
+        rank = len(extents)
+        filling = staging.staged(body, extents, self.buffers)
+        tile = nested(body, range(rank - 2, rank), [])
+        return nested([*filling, *tile], range(rank - 2), [])
+
+    def _map(self, body: list[Any], change: Any) -> None:
+        axes_.map_positions(body, change)
+        for r in self.reductions:
+            r.position = change(r.position, r.number)
+
+    def clear_before(self, reductions: Sequence[Reduction]) -> None:
+        """Nests that clear results which are accumulated in memory."""
+        for r in reductions:
+            fill = clearing(r, 0, (1, 0))
+            self.kernel.nests.append(
+                Nest((self.buffers[r.number].size,), [fill], "clears a result")
+            )
+
+
+class Carried:
+    """A reduction in registers on its way out of the loops.
+
+    Attributes:
+      first: the outermost loop that it runs over.
+      total: its value within the loops that are written so far.
+    """
+
+    __slots__ = ("first", "reduction", "total")
+
+    def __init__(self, reduction: Reduction, first: int) -> None:
+        self.reduction = reduction
+        self.first = first
+        self.total = reduction.value
+
+
+class Loops:
+    """What ``GroupWriter.loops`` makes: ``carried`` reductions go on through pinned axes."""
+
+    __slots__ = ("carried", "extents", "in_memory", "items")
+
+    def __init__(
+        self,
+        items: list[Any],
+        extents: list[int],
+        carried: list[Carried],
+        in_memory: list[Reduction],
+    ) -> None:
+        self.items = items
+        self.extents = extents
+        self.carried = carried
+        self.in_memory = in_memory
+
+
+def _side_by_side(
+    body: list[Any], carried: list[Carried], extents: list[int], pinned: int
+) -> tuple[list[Any], list[Carried]]:
+    """Reductions of the innermost loop for several rows at once, where that is faster."""
+    axis = len(extents) - 2
+    if axis < pinned or not carried or any(c.first != axis + 1 for c in carried):
+        return body, carried
+    if not jamming.fits(body, extents, axis):
+        return body, carried
+    extents[axis] //= jamming.ROWS
+    body, copies = jamming.jammed(body, axis)
+    rows = []
+    for row, names in enumerate(copies):
+        for c in carried:
+            r = c.reduction
+            place = jamming.moved(r.position, axis, row)
+            value = names[id(r.value)]
+            one = Reduction(r.var, r.kind, r.axes, value, place, r.number, r.part)
+            rows.append(Carried(one, c.first))
+    return body, rows
+
+
+def nested(body: Sequence[Any], levels: range, carried: Sequence[Carried]) -> list[Any]:
+    """Loops around a body, with the results of reductions stored after their loops."""
+    items = [*body, *[_result(c) for c in carried if c.first == levels.stop]]
+    for level in reversed(levels):
+        through = [c for c in carried if c.first <= level]
+        accumulators = [Accumulator(c.reduction.kind, c.total) for c in through]
+        items = [For(level, items, accumulators)]
+        for c, acc in zip(through, accumulators, strict=True):
+            c.total = acc.result
+        items += [_result(c) for c in through if c.first == level]
+    return items
+
+
+def _result(c: Carried) -> Store:
+    return Store(c.reduction.number, c.reduction.position, c.total, part=c.reduction.part)
+
+
+def clearing(r: Reduction, axis: int, position: Position) -> For:
+    """A loop that sets a result to what its accumulation starts from."""
+    builder = LoopBuilder()
+    cleared = builder.constant(identity(r.kind, r.value.dtype), r.value.dtype)
+    return For(axis, [*builder.items, Store(r.number, position, cleared, part=r.part)], [])
+
+
+def _accumulate_in_memory(body: list[Any], r: Reduction) -> None:
+    """Add to the result's element in each round."""
+    builder = LoopBuilder()
+    total = builder.load(r.number, r.position, r.value.dtype, part=r.part)
+    combined = combine(builder, r.kind, total, r.value)
+    body += [*builder.items, Store(r.number, r.position, combined, part=r.part)]
 
 
 def loop_nest(space: tuple[int, ...], body: list[Any], why: str, ordered: bool = False) -> Nest:
     """Loops over a space around a body without reductions; ``ordered``: in the order of the axes,
     since rounds depend on each other."""
-    runs = _joined(space, _positions(body), [])
+    runs = axes_.joined(space, axes_.positions(body), [])
     extents = [math.prod([space[a] for a in run]) for run in runs]
-    _rewrite(body, runs)
+    axes_.map_positions(body, lambda p, _: axes_.moved(p, runs))
     if not ordered:
-        order, _ = _order(len(runs), _positions(body), [])
-        _permute(body, order)
-        extents = _tiled(body, [extents[a] for a in order])
-    items = body
-    for axis in reversed(range(len(extents))):
-        items = [For(axis, items, [])]
-    return Nest(tuple(extents), items, why)
+        order, _ = axes_.ordered(len(runs), axes_.positions(body), [])
+        axes_.map_positions(body, lambda p, _: axes_.permuted(p, order))
+        extents = axes_.tiled(body, [extents[a] for a in order])
+    return Nest(tuple(extents), nested(body, range(len(extents)), []), why)
 
 
-def combine(builder: LoopBuilder, kind: str, x: Value, y: Value) -> Value:
+def combine(builder: LoopBuilder, kind: str, x: Any, y: Any) -> Any:
     """Two contributions to a reduction as one."""
     if x.dtype.kind == "b":
         logical = {"sum": "or", "max": "or", "prod": "and", "min": "and"}
@@ -283,131 +401,10 @@ def combine(builder: LoopBuilder, kind: str, x: Value, y: Value) -> Value:
     return builder.binary({"sum": "add", "prod": "mul"}.get(kind, kind), x, y)
 
 
-def stored(schedule: Schedule, group: Group) -> list[Var]:
+def stored(schedule: Scheduled, group: Group) -> list[Var]:
     """The variables of a group that others read."""
     return [
         eqn.outvars[0]
         for eqn in group.eqns
         if eqn.outvars[0] in schedule.outside or schedule.uses.get(eqn.outvars[0])
-    ]
-
-
-# ------------------------------------------------------------------ axes of loops
-
-
-def _positions(body: Sequence[Any]) -> list[tuple[Position, bool]]:
-    """Every position in a body, and whether it is one of memory."""
-    found = []
-    for item in body:
-        if type(item) is Store:
-            found.append((item.position, True))
-        elif item.op == "load":
-            found.append((item.attr[1], True))
-        elif item.op == "index":
-            found.append((item.attr, False))
-    return found
-
-
-def _joined(
-    space: tuple[int, ...],
-    positions: Sequence[tuple[Position, bool]],
-    reduced: Sequence[tuple[int, ...]],
-) -> list[list[int]]:
-    """Runs of axes that can be one loop; axes of size 1 are in none."""
-    distinct = {position[:-1] for position, _ in positions}
-    sets = [frozenset(axes) for axes in reduced]
-    runs: list[list[int]] = []
-    for axis, size in enumerate(space):
-        if size == 1:
-            continue
-        if runs:
-            before = runs[-1][-1]
-            together = all(p[before] == p[axis] * size for p in distinct)
-            if together and all((before in s) == (axis in s) for s in sets):
-                runs[-1].append(axis)
-                continue
-        runs.append([axis])
-    return runs
-
-
-def _moved(position: Position, runs: Sequence[Sequence[int]]) -> Position:
-    """A position in terms of runs of axes: a run moves as its last axis does."""
-    return (*[position[run[-1]] for run in runs], position[-1])
-
-
-def _runs_of(axes: Sequence[int], runs: Sequence[Sequence[int]]) -> list[int]:
-    return [number for number, run in enumerate(runs) if run[0] in axes]
-
-
-def _rewrite(body: Sequence[Any], runs: Sequence[Sequence[int]]) -> None:
-    _map_positions(body, lambda p: _moved(p, runs))
-
-
-def _permute(body: Sequence[Any], order: Sequence[int]) -> None:
-    if list(order) != sorted(order):
-        _map_positions(body, lambda p: (*[p[a] for a in order], p[-1]))
-
-
-def _map_positions(body: Sequence[Any], change: Any) -> None:
-    for item in body:
-        if type(item) is Store:
-            item.position = change(item.position)
-        elif item.op == "load":
-            item.attr = (item.attr[0], change(item.attr[1]))
-        elif item.op == "index":
-            item.attr = change(item.attr)
-
-
-def _order(
-    rank: int, positions: Sequence[tuple[Position, bool]], reduced: Sequence[frozenset[int]]
-) -> tuple[list[int], list[bool]]:
-    """Which loop stands outside of which, and which reductions accumulate in memory."""
-    axes = list(range(rank))
-    if rank > 1:
-        strided = [
-            sum(1 for p, memory in positions if memory and p[axis] not in (0, 1)) for axis in axes
-        ]
-        innermost = min(reversed(axes), key=strided.__getitem__)
-    else:
-        innermost = 0
-    if rank and len(set(reduced)) == 1:
-        kept = [a for a in axes if a not in reduced[0] and a != innermost]
-        order = [*kept, *[a for a in axes if a in reduced[0] and a != innermost], innermost]
-    else:
-        order = [*[a for a in axes if a != innermost], innermost] if rank else []
-    in_memory = [set(order[rank - len(s) :]) != s for s in reduced]
-    return order, in_memory
-
-
-# Sizes of tiles in which transposed memory is read: a cache line of elements is used at once.
-_TILES = (32, 28, 24, 20, 16, 12, 10, 8)
-
-
-def _tiled(body: Sequence[Any], extents: list[int]) -> list[int]:
-    """Cut two axes into tiles where one access runs along the one axis and another along the
-    other, as in a transpose; the new extents."""
-    rank = len(extents)
-    if rank < 2 or extents[-1] * extents[-2] < 4096:
-        return extents
-    against = [
-        axis
-        for position, memory in _positions(body)
-        for axis in range(rank - 1)
-        if memory and abs(position[axis]) == 1 and abs(position[rank - 1]) > 16
-    ]
-    if not against:
-        return extents
-    axis = against[0]
-    sizes = [next((t for t in _TILES if extents[a] % t == 0), 0) for a in (axis, rank - 1)]
-    if not all(sizes):
-        return extents
-    first, second = sizes
-    others = [a for a in range(rank - 1) if a != axis]
-
-    def cut(p: Position) -> Position:
-        kept = [p[a] for a in others]
-        return (*kept, p[axis] * first, p[rank - 1] * second, p[axis], p[rank - 1], p[-1])
-
-    _map_positions(body, cut)
-    kept = [extents[a] for a in others]
-    return [*kept, extents[axis] // first, extents[rank - 1] // second, first, second]
+    ] + list(group.turned)

@@ -6,13 +6,21 @@ changed where they are. Operands are read through their views.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from adlib.compile import addressing, views
-from adlib.compile.loopir import LoopBuilder, Position, Store, Value
+from adlib.compile.builder import Scalar, select
+from adlib.compile.elements import Elements
+from adlib.compile.loopir import LoopBuilder, Position, Value
+from adlib.compile.mathfns.exponentials import exp
+from adlib.compile.mathfns.logarithms import log1p
 from adlib.compile.nests import Reader, combine, loop_nest
-from adlib.compile.schedule import Pieces, Schedule, normalized
+from adlib.compile.reads import normalized
+from adlib.compile.steps import Pieces, Scheduled
 from adlib.core.jaxpr import Atom, Var
 from adlib.ops.index_plan import GatherScatterMode
 
@@ -29,13 +37,20 @@ _UPDATES = {
     "scatter_min": "min",
     "scatter_max": "max",
 }
-_RUNNING = {"cumsum": "sum", "cumprod": "prod", "cummax": "max", "cummin": "min"}
+_RUNNING = {
+    "cumsum": "sum",
+    "cumprod": "prod",
+    "cummax": "max",
+    "cummin": "min",
+    "cumlogsumexp": "logaddexp",
+}
+_REDUCED = {"reduce_prod": "prod", "reduce_max": "max", "reduce_min": "min"}
 
 
 class PiecesWriter(Reader):
     """Writes the nests of one step as a kernel."""
 
-    def __init__(self, schedule: Schedule, number: int, name: str) -> None:
+    def __init__(self, schedule: Scheduled, number: int, name: str) -> None:
         super().__init__(schedule, number, name)
         step = schedule.steps[number]
         assert type(step) is Pieces
@@ -50,21 +65,21 @@ class PiecesWriter(Reader):
     def piece(
         self,
         space: Sequence[int],
-        element: Callable[[LoopBuilder, views.Coordinates], Value],
+        element: Callable[[Elements, views.Coordinates], Any],
         place: Callable[[views.Coordinates], Position],
         why: str,
-        offset: Callable[[LoopBuilder], Value | None] | None = None,
+        offset: Callable[[Elements], Value | None] | None = None,
         ordered: bool = False,
     ) -> None:
         """One nest: for each point of ``space`` an element goes to a place of the result."""
         space = tuple(space)
-        self.builder = LoopBuilder()
+        self.builder = Elements()
         self.rank = len(space)
         same = normalized(views.identity_coordinates(self.rank), space)
         value = element(self.builder, same)
         moved = None if offset is None else offset(self.builder)
-        store = Store(self.target, place(same), value, moved)
-        self.kernel.nests.append(loop_nest(space, [*self.builder.items, store], why, ordered))
+        self.builder.store(self.target, place(same), value, moved)
+        self.kernel.nests.append(loop_nest(space, self.builder.items, why, ordered))
 
     def copy(self, atom: Atom, why: str, place: Callable[..., Position] | None = None) -> None:
         """A whole operand to its place."""
@@ -131,7 +146,7 @@ def _pad(w: PiecesWriter) -> None:
     if 0 in space:
         return
 
-    def element(b: LoopBuilder, same: views.Coordinates) -> Value:
+    def element(b: Elements, same: views.Coordinates) -> Any:
         moved = [views.scaled(c, 1, f) for c, f in zip(same, firsts, strict=True)]
         return w.read(operand, tuple(moved))
 
@@ -144,7 +159,7 @@ def _dynamic_update_slice(w: PiecesWriter) -> None:
     w.copy(operand, "what is updated")
     rank = len(shape)
 
-    def offset(b: LoopBuilder) -> Value | None:
+    def offset(b: Elements) -> Value | None:
         return addressing.block_offset(b, [w.read(s, ()) for s in starts], shape, block)
 
     place = _at(shape, [0] * rank, [1] * rank, rank)
@@ -161,7 +176,7 @@ def _scatter(w: PiecesWriter) -> None:
     clip = w.eqn.params["mode"] is GatherScatterMode.CLIP
     found: list[Any] = []
 
-    def element(b: LoopBuilder, same: views.Coordinates) -> Value:
+    def element(b: Elements, same: views.Coordinates) -> Any:
         entries = [w.read(indices, c) for c in windows.index_reads(same)]
         added, inside = windows.offset(b, entries, clip)
         found.append(added)
@@ -176,6 +191,15 @@ def _scatter(w: PiecesWriter) -> None:
         return new if inside is None else b.select(inside, new, old)
 
     w.piece(windows.shape, element, windows.base, "the updates", lambda b: found[-1], ordered=True)
+
+
+def _logaddexp(b: LoopBuilder, x: Value, y: Value) -> Value:
+    """log(exp x + exp y) by the larger one, so that nothing overflows."""
+    first, second = Scalar(b, x), Scalar(b, y)
+    less = -abs(first - second)
+    found = select(first > second, first, second) + log1p(exp(less))
+    equal = first == second  # infinities have no difference
+    return select(equal, first + math.log(2), found).value  # type: ignore[no-any-return]
 
 
 def _running(w: PiecesWriter) -> None:
@@ -207,12 +231,43 @@ def _running(w: PiecesWriter) -> None:
         return
     rest = [n - 1 if d == axis else size for d, size in enumerate(shape)]
 
-    def element(b: LoopBuilder, same: views.Coordinates) -> Value:
+    def element(b: Elements, same: views.Coordinates) -> Any:
         new = w.read(operand, moved(same, 1))
         before = views.scaled(place(1)(same), 1, -step * stride)
-        return combine(b, kind, b.load(w.target, before, new.dtype), new)
+        old = b.load(w.target, before, new.dtype)
+        return _logaddexp(b, old, new) if kind == "logaddexp" else combine(b, kind, old, new)
 
     w.piece(rest, element, place(1), "running totals", ordered=True)
+
+
+def _reduced(w: PiecesWriter) -> None:
+    """What loops cannot carry: products of complex numbers, and their extrema."""
+    (operand,) = w.eqn.invars
+    axes, shape, out = w.eqn.params["axes"], operand.aval.shape, w.out.aval.shape
+    kind = _REDUCED[w.eqn.primitive.name]
+    dtype = w.out.aval.dtype
+
+    def start(b: Elements, same: views.Coordinates) -> Any:
+        if kind == "prod" or 0 in shape:
+            return b.constant({"prod": 1, "max": -np.inf, "min": np.inf}[kind], dtype)
+        kept = iter(same)
+        zero = views.zero(len(out))
+        return w.read(
+            operand, tuple([zero if d in axes else next(kept) for d in range(len(shape))])
+        )
+
+    w.piece(out, start, lambda same: views.linear(same, out, len(out)), "the first")
+    if 0 in shape:
+        return
+
+    def place(same: views.Coordinates) -> Position:
+        kept = tuple([c for d, c in enumerate(same) if d not in axes])
+        return views.linear(kept, out, len(shape))
+
+    def element(b: Elements, same: views.Coordinates) -> Any:
+        return combine(b, kind, b.load(w.target, place(same), dtype), w.read(operand, same))
+
+    w.piece(shape, element, place, "all of them", ordered=True)
 
 
 _WRITERS: dict[str, Callable[[PiecesWriter], None]] = {
@@ -222,5 +277,6 @@ _WRITERS: dict[str, Callable[[PiecesWriter], None]] = {
     "dynamic_update_slice": _dynamic_update_slice,
     **dict.fromkeys(_UPDATES, _scatter),
     **dict.fromkeys(_RUNNING, _running),
+    **dict.fromkeys(_REDUCED, _reduced),
 }
 NAMES = frozenset(_WRITERS)

@@ -8,18 +8,21 @@ groups, the whole program is one segment, and running it is: allocate the result
 
 from __future__ import annotations
 
+import functools
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from adlib.compile import cache, engine, entry, layout, memory
+from adlib.base.collection import paused_collection
+from adlib.compile import cache, calling, engine, entry, failures, layout, memory
+from adlib.compile.calling_text import ARGUMENT, CONSTANT, FRESH, SAME
+from adlib.compile.llvm_module import Module
 from adlib.compile.native import Body
-from adlib.compile.render_llvm import Module
-from adlib.compile.schedule import Call, Schedule
+from adlib.compile.schedule import Schedule
 from adlib.compile.simplify import simplify
+from adlib.compile.steps import Call
 from adlib.core.avals import physical_dtype
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Literal, Var
 from adlib.core.primitive import registry
@@ -46,31 +49,42 @@ class Compiled:
       segments: the native parts.
       llvm: LLVM text of all native parts, before optimisation.
       source: Python text of ``function``.
+      plan: how it is called without Python, where it is one native function.
+      taken: results that are written over an argument that was donated, where that is right.
     """
 
-    def __init__(self, closed: ClosedJaxpr) -> None:
+    def __init__(self, closed: ClosedJaxpr, donated: Sequence[int] = ()) -> None:
         self.simplified = simplify(closed)
         self.schedule = Schedule(self.simplified)
         self.segments = _segments(self.schedule)
         module = Module()
         self.llvm = ""
+        self.plan: calling.Plan | None = None
+        direct = _direct(self)
+        self.taken: dict[Var, Var] = {} if direct is None else _taken(self, direct, donated)
         if self.segments:
             entry.render_entries(module, [(_entry_name(s), s) for s in self.segments.values()])
+            if direct is not None:
+                entry.render_direct(module, "direct", direct)
             text = module.text()
             work = sum([s.work for s in self.segments.values()])
             self.llvm = text if _pays(text.count("\n"), work) else engine.QUICK + text
-        self.source, names = _Writer(self).write()
+        self.source, names = Writer(self, np).write()
         if self.segments:
             entries = [_entry_name(s) for s in self.segments.values()]
-            loaded = cache.load(self.llvm, ["links", *entries])
+            symbols = ["links", *entries, *(["direct"] if direct is not None else [])]
+            loaded = cache.load(self.llvm, symbols)
             engine.write_pointers(loaded.addresses["links"], entry.link_values(module.links))
             for segment, name in zip(self.segments.values(), entries, strict=True):
                 native = layout.python_function(loaded.addresses[name], name, loaded)
                 names[name] = native
                 names[f"slow_{name}"] = _slow(native, len(segment.read))
+            if direct is not None:
+                self.plan = _plan(self, direct, loaded)
         exec(compile(self.source, "<adlib compiled program>", "exec"), names)
         self.function: Program = names["program"]
         self.function.silent = self.schedule.native
+        self.function.plan = self.plan
 
 
 def _entry_name(body: Body) -> str:
@@ -92,6 +106,72 @@ def _segments(schedule: Schedule) -> dict[int, Body]:
     return found
 
 
+# ------------------------------------------------------- calls without Python between
+
+
+def _direct(compiled: Compiled) -> Body | None:
+    """The segment that is the whole program; None where Python has a part in it."""
+    schedule = compiled.schedule
+    if not schedule.native or len(compiled.segments) != 1:
+        return None
+    (body,) = compiled.segments.values()
+    jaxpr = schedule.jaxpr
+    inputs = {*jaxpr.invars, *jaxpr.constvars}
+    known = {*inputs, *body.written}
+    results = {v for v in jaxpr.outvars if type(v) is Var}
+    fits = inputs.issuperset(body.read) and known >= results and results.issuperset(body.written)
+    return body if fits else None
+
+
+def _taken(compiled: Compiled, body: Body, donated: Sequence[int]) -> dict[Var, Var]:
+    jaxpr = compiled.schedule.jaxpr
+    found: dict[Var, Var] = {}
+    for read in [jaxpr.invars[number] for number in donated]:
+        if read in jaxpr.outvars:
+            continue
+        for written in body.written:
+            if written not in found and body.share(read, written):
+                found[written] = read
+                break
+    return found
+
+
+def _plan(compiled: Compiled, body: Body, loaded: Any) -> calling.Plan:
+    jaxpr = compiled.schedule.jaxpr
+    consts = {
+        var: np.require(np.asarray(const._value), requirements=["C", "A"])
+        for var, const in zip(jaxpr.constvars, compiled.simplified.consts, strict=True)
+    }
+    arguments = {var: number for number, var in enumerate(jaxpr.invars)}
+    place = {var: number for number, var in enumerate((*body.read, *body.written))}
+    made: dict[Var, int] = {}
+    results: list[tuple[int, Any, int]] = []
+    for number, atom in enumerate(jaxpr.outvars):
+        if type(atom) is Literal:
+            results.append((CONSTANT, np.asarray(atom.array._value), -1))
+            continue
+        assert type(atom) is Var
+        if atom in arguments:
+            results.append((ARGUMENT, arguments[atom], -1))
+        elif atom in consts:
+            results.append((CONSTANT, consts[atom], -1))
+        elif atom in made:
+            results.append((SAME, made[atom], -1))
+        else:
+            made[atom] = number
+            results.append((FRESH, None, place[atom]))
+    return calling.Plan(
+        function=loaded.addresses["direct"],
+        pointers=[consts[v].ctypes.data if v in consts else 0 for v in place],
+        places=[place.get(v, -1) for v in jaxpr.invars],
+        results=results,
+        reuses={made[result]: arguments[var] for result, var in compiled.taken.items()},
+        arena=body.arena,
+        releases=entry.releases(body),
+        keep=(consts, loaded),
+    )
+
+
 def _slow(native: Callable[..., Any], read: int) -> Callable[..., None]:
     """The call for arrays that native code does not read as they are: it gets copies."""
 
@@ -107,17 +187,19 @@ def _slow(native: Callable[..., Any], read: int) -> Callable[..., None]:
 # ------------------------------------------------------------ the Python function
 
 
-class _Writer:
-    """Writes the Python function of a compiled program."""
+class Writer:
+    """Writes the Python function of a compiled program, over an array module."""
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, compiled: Any, xp: Any) -> None:
         self.compiled = compiled
+        self.xp = xp
         self.schedule = compiled.schedule
         self.names: dict[Var, str] = {}
         self.namespace: dict[str, Any] = {
-            "empty": np.empty,
-            "asarray": np.asarray,
+            "empty": xp.empty,
+            "asarray": xp.asarray,
             "take": memory.pool.take,
+            "copyto": np.copyto,
             "coerced": _coerced,
         }
         self.lines: list[str] = []
@@ -130,7 +212,7 @@ class _Writer:
             zip(jaxpr.constvars, self.compiled.simplified.consts, strict=True)
         ):
             self.names[var] = f"const{i}"
-            self.namespace[f"const{i}"] = np.asarray(const._value)
+            self.namespace[f"const{i}"] = self.xp.asarray(const._value)
         for i, var in enumerate(jaxpr.invars):
             self.names[var] = f"arg{i}"
         self.lines = [f"def program({', '.join([self.names[v] for v in jaxpr.invars])}):"]
@@ -157,7 +239,8 @@ class _Writer:
     def operand(self, atom: Atom) -> str:
         """The name of a value's array; a view is made at its first use."""
         if type(atom) is Literal:
-            return self.constant(atom.array._value[()])
+            value = atom.array._value[()]
+            return self.constant(value if self.xp is np else self.xp.asarray(value))
         assert type(atom) is Var
         if atom not in self.names:
             self.kernel(self.schedule.virtual[atom])
@@ -166,7 +249,7 @@ class _Writer:
     def kernel(self, eqn: Eqn) -> None:
         """One line that runs the primitive's kernel."""
         operands = [self.operand(v) for v in eqn.invars]
-        key = self.constant(eqn.primitive.kernel(np, eqn.params))
+        key = self.constant(eqn.primitive.kernel(self.xp, eqn.params))
         for v in eqn.outvars:
             self.name(v)
         targets = ", ".join([self.names[v] for v in eqn.outvars])
@@ -192,6 +275,9 @@ class _Writer:
             name = self.name(var)
             self.lines.append(f"    {name} = {self.allocation(var.aval.shape, var.aval.dtype)}")
             arguments.append(name)
+            if var in self.compiled.taken:  # the program finds there what it reads
+                donor = self.operand(self.compiled.taken[var])
+                self.lines.append(f"    copyto({name}, {donor})")
         if segment.arena:
             arguments.append(self.allocation((segment.arena,), np.dtype(np.uint8)))
         text = ", ".join(arguments)
@@ -206,7 +292,8 @@ class _Writer:
     def allocation(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
         size = math.prod(shape) * dtype.itemsize
         text = f"{self.constant(shape)}, {self.constant(dtype)}"
-        return f"take({text}, {size})" if size > memory.SMALL else f"empty({text})"
+        pooled = self.xp is np and size > memory.SMALL  # CuPy has a pool of its own
+        return f"take({text}, {size})" if pooled else f"empty({text})"
 
     def used(self, variables: Sequence[Var]) -> None:
         """Drop arrays after their last use."""
@@ -219,7 +306,7 @@ class _Writer:
             self.lines.append(f"    del {', '.join(dead)}")
 
 
-def _remaining(compiled: Compiled) -> dict[Var, int]:
+def _remaining(compiled: Any) -> dict[Var, int]:
     """How many steps read each array; results of the program and operands of views are read
     to the end."""
     left: dict[Var, int] = {}
@@ -255,7 +342,7 @@ def _coerced(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 # ------------------------------------------------------------------ entry point
 
 
-def executable(closed: ClosedJaxpr, xp: Any) -> Program:
+def executable(closed: ClosedJaxpr, xp: Any, donated: tuple[int, ...] = ()) -> Program:
     """The fastest function ``(*ndarrays) -> tuple of ndarrays`` for a closed jaxpr.
 
     Where native code cannot be made (no llvmlite, another array module, or a failure of the
@@ -263,27 +350,17 @@ def executable(closed: ClosedJaxpr, xp: Any) -> Program:
     """
     if xp is not np or not engine.available():
         return reference(closed, xp)
-    return closed.cached("executable", lambda: _compiled(closed, xp))  # type: ignore[no-any-return]
+    make = functools.partial(_compiled, closed, xp, donated)
+    return closed.cached(("executable", donated), make)  # type: ignore[no-any-return]
 
 
-def _compiled(closed: ClosedJaxpr, xp: Any) -> Program:
+def _compiled(closed: ClosedJaxpr, xp: Any, donated: tuple[int, ...]) -> Program:
     try:
-        compiled = Compiled(closed)
+        with paused_collection():
+            compiled = Compiled(closed, donated)
     except Exception as error:
         function = reference(closed, xp)  # a mistake of the program itself is raised here
-        _warn(closed, error)
+        failures.warn(closed, error)
         return function
     closed.cache["compiled"] = compiled
     return compiled.function
-
-
-def _warn(closed: ClosedJaxpr, error: Exception) -> None:
-    text = "; ".join([f"{e.primitive.name} ({e.source})" for e in closed.eqns[:3]])
-    warnings.warn(
-        f"adlib's compiler failed ({type(error).__name__}: {error}) on a program that begins "
-        f"{text or 'without equations'}; it runs on the reference executor instead, with the "
-        "same results. Please report it with the program's jaxpr (jax.make_jaxpr(f)(*args)) and "
-        'this message; adlib.config.update("jit_backend", "python") avoids the compiler.',
-        RuntimeWarning,
-        stacklevel=2,
-    )

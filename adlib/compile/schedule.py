@@ -17,7 +17,29 @@ from typing import Any
 
 import numpy as np
 
-from adlib.compile import addressing, decompositions, dots, library, lowering, views
+from adlib.compile import (
+    addressing,
+    decompositions,
+    dots,
+    failures,
+    library,
+    lowering,
+    random_keys,
+    regions,
+    sinking,
+    views,
+)
+from adlib.compile.loopir import Position
+from adlib.compile.reads import (
+    HEAVY,
+    REDUCTIONS,
+    normalized,
+    operand_reads,
+    runs_across,
+    runs_flat,
+    short_rows,
+)
+from adlib.compile.steps import Call, Control, Dot, Group, Library, Pieces, Step
 from adlib.compile.views import Coordinates
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Literal, Var, dead_code_eliminated
 from adlib.core.primitive import Primitive, registry
@@ -28,85 +50,17 @@ MOST_WORK = 400
 # Bytes of a constant array that may become part of the machine code.
 _MOST_CONSTANT = 1 << 14
 
+# Bytes of a view that becomes an array of its own, where it is a result.
+_SMALL_RESULT = 1 << 15
+
 _END = 1 << 60  # the step after the last one, as a reader of results
 
 # Primitives that put their result together (see pieces.py).
 PIECES = frozenset(
     "concatenate stack pad dynamic_update_slice scatter scatter-add scatter-sub scatter-mul "
     "scatter-min scatter-max scatter_add scatter_mul scatter_min scatter_max "
-    "cumsum cumprod cummax cummin".split()
+    "cumsum cumprod cummax cummin cumlogsumexp reduce_prod reduce_max reduce_min".split()
 )
-
-REDUCTIONS = {
-    "reduce_sum": "sum",
-    "reduce_prod": "prod",
-    "reduce_max": "max",
-    "reduce_min": "min",
-    "reduce_and": "and",
-    "reduce_or": "or",
-    "reduce_xor": "xor",
-}
-
-
-class Group:
-    """Equations that are computed in one pass over an iteration space."""
-
-    __slots__ = ("eqns", "members", "space", "work")
-
-    def __init__(self, space: tuple[int, ...]) -> None:
-        self.space = space
-        self.eqns: list[Eqn] = []
-        self.members: set[Var] = set()
-        self.work = 0
-
-
-class Call:
-    """An equation that is computed by its primitive's kernel."""
-
-    __slots__ = ("eqn",)
-
-    def __init__(self, eqn: Eqn) -> None:
-        self.eqn = eqn
-
-
-class Dot:
-    """A matrix product by BLAS: ``operands`` are variables in memory and how they lie there."""
-
-    __slots__ = ("eqn", "operands")
-
-    def __init__(self, eqn: Eqn, operands: list[tuple[Var, dots.Matrix]]) -> None:
-        self.eqn = eqn
-        self.operands = operands
-
-
-class Control:
-    """A loop or branch whose programs are native: ``operands`` are variables in memory."""
-
-    __slots__ = ("eqn", "operands", "programs")
-
-    def __init__(self, eqn: Eqn, operands: list[Var], programs: list[Schedule]) -> None:
-        self.eqn = eqn
-        self.operands = operands
-        self.programs = programs
-
-
-class Pieces:
-    """An array that is put together from parts, by a few nests."""
-
-    __slots__ = ("eqn",)
-
-    def __init__(self, eqn: Eqn) -> None:
-        self.eqn = eqn
-
-
-class Library:
-    """An equation that native code of its own computes (see library/), from and to memory."""
-
-    __slots__ = ("eqn", "operands")
-
-    def __init__(self, eqn: Eqn, operands: list[Var]) -> None:
-        self.eqn = eqn
-        self.operands = operands
 
 
 class Schedule:
@@ -124,9 +78,9 @@ class Schedule:
     """
 
     def __init__(self, closed: ClosedJaxpr, inner: bool = False) -> None:
-        self.closed = closed
+        self.closed = closed = closed if inner else random_keys.as_integers(closed)
         self.jaxpr = dead_code_eliminated(closed.jaxpr)
-        self.steps: list[Group | Call | Dot | Control | Pieces | Library] = []
+        self.steps: list[Step] = []
         self.where: dict[Var, int] = {v: -1 for v in (*self.jaxpr.constvars, *self.jaxpr.invars)}
         self.virtual: dict[Var, Eqn] = {}
         self.written: set[Var] = set()  # views that a group writes to memory all the same
@@ -135,15 +89,25 @@ class Schedule:
         self.reasons: list[tuple[Eqn, str]] = []
         self.current: Eqn | None = None
         self._groups: dict[tuple[int, ...], list[int]] = {}
-        for eqn in self.jaxpr.eqns:
-            self.current = eqn
-            self._add(eqn)
+        self._barriers: dict[Var, int] = {}  # their results, and the first steps to read these
+        self._readers = dots.Readers(self.jaxpr)
+        self._done: set[int] = set()  # equations that are part of steps scheduled before them
+        try:
+            for eqn in self.jaxpr.eqns:
+                self.current = eqn
+                self._add(eqn)
+        except Exception as error:
+            failures.at(error, eqn)
+            raise
         self.results: list[Var] = []
         for atom in self.jaxpr.outvars:
             if inner:
                 self.results.append(self._result(atom))
             else:
-                self.need_array(atom)
+                self._give(atom)
+        fences = sorted(set(self._barriers.values()))
+        self.reasons += sinking.sink(self, fences)
+        self.reasons += regions.form(self, fences)
 
     @property
     def native(self) -> bool:
@@ -157,11 +121,13 @@ class Schedule:
     # ----------------------------------------------------------------- equations
 
     def _add(self, eqn: Eqn) -> None:
+        if id(eqn) in self._done:
+            return
         simpler = decompositions.simpler(eqn, lowering.NATIVE)
         if simpler is not None:
             self._replaced(eqn, *simpler)
         elif eqn.primitive.name == "optimization_barrier":
-            self._call(eqn, "a barrier")
+            self._barrier(eqn)
         elif views.is_view(eqn) or eqn.primitive.name == "iota":
             if eqn.outvars[0].aval.dtype in lowering.NATIVE:
                 self._view(eqn)
@@ -185,10 +151,10 @@ class Schedule:
             self._addressed(eqn)
         elif eqn.primitive.name in ("scan", "while", "cond"):
             self._control(eqn)
-        elif library.native(eqn, lowering.NATIVE):
-            operands = [self.in_memory(atom) for atom in eqn.invars]
-            number = self._native_step(Library(eqn, operands), eqn, operands)
-            self.reasons.append((eqn, f"step {number}: native code for {eqn.primitive.name}"))
+        elif _in_libraries(eqn):
+            self._library(eqn)
+        elif (simpler := decompositions.of_known_types(eqn, _known)) is not None:
+            self._replaced(eqn, *simpler)
         else:
             self._call(eqn, _why_call(eqn))
 
@@ -197,6 +163,32 @@ class Schedule:
         self.reasons.append((eqn, f"replaced by {len(eqns)} simpler equations"))
         for new in eqns:
             self._add(new)
+
+    def _barrier(self, eqn: Eqn) -> None:
+        """Its results are its operands, for those that come after all of these are there."""
+        if any(v.aval.dtype not in lowering.NATIVE for v in eqn.invars):
+            self._call(eqn, "a barrier")
+            return
+        first = 0
+        for atom in eqn.invars:
+            rank = len(atom.aval.shape)
+            for leaf, _ in self.leaves(atom, views.identity_coordinates(rank), rank):
+                first = max(first, self.where[leaf] + 1)
+        for atom, out in zip(eqn.invars, eqn.outvars, strict=True):
+            self.virtual[out] = Eqn(registry["copy"], [atom], [out], {})
+            self._barriers[out] = first
+        self.reasons.append((eqn, f"a barrier: what reads it follows on step {first - 1}"))
+
+    def _behind(self, atom: Atom) -> int:
+        """The first step that may read a value, as far as barriers say."""
+        first = 0
+        while type(atom) is Var and self.seen_through(atom) and self.virtual[atom].invars:
+            first = max(first, self._barriers.get(atom, 0))
+            eqn = self.virtual[atom]
+            if eqn.primitive.name == "dot_general":
+                return max(first, *[self._behind(v) for v in eqn.invars])
+            atom = eqn.invars[0]
+        return first
 
     def _call(self, eqn: Eqn, why: str) -> None:
         for atom in eqn.invars:
@@ -211,8 +203,21 @@ class Schedule:
         operands = []
         for atom, axes in zip(eqn.invars, (dims.lhs, dims.rhs), strict=True):
             operands.append(self._matrix(atom, axes))
-        number = self._native_step(Dot(eqn, operands), eqn, [v for v, _ in operands])
+        scale, onto, followers = dots.continued(eqn, self._readers, self._there)
+        if followers:
+            eqn = eqn.replace(outvars=followers[-1].outvars)
+            self._done.update(map(id, followers))
+        read = [v for v, _ in operands] + ([] if onto is None else [onto])
+        number = self._native_step(Dot(eqn, operands, scale, onto), eqn, read)
         self.reasons.append((eqn, f"step {number}: a matrix product by BLAS"))
+        self.reasons += [(e, f"fused: part of the product of step {number}") for e in followers]
+
+    def _there(self, atom: Atom) -> bool:
+        """Whether an array lies in memory already, not made by loops that could go on with it."""
+        if type(atom) is not Var or atom in self.virtual or atom not in self.where:
+            return False
+        step = self.where[atom]
+        return step < 0 or type(self.steps[step]) is not Group
 
     def _matrix(self, atom: Atom, axes: Any) -> tuple[Var, dots.Matrix]:
         """An operand of a product: as it lies, or written out in order where BLAS needs that."""
@@ -261,6 +266,11 @@ class Schedule:
         operands = [self.in_memory(atom) for atom in eqn.invars]
         number = self._native_step(Control(eqn, operands, programs), eqn, operands)
         self.reasons.append((eqn, f"step {number}: a native {eqn.primitive.name}"))
+
+    def _library(self, eqn: Eqn) -> None:
+        operands = [self.in_memory(atom) for atom in eqn.invars]
+        number = self._native_step(Library(eqn, operands), eqn, operands)
+        self.reasons.append((eqn, f"step {number}: native code for {eqn.primitive.name}"))
 
     def _all_native(self, eqn: Eqn) -> bool:
         if any(v.aval.dtype not in lowering.NATIVE for v in (*eqn.invars, *eqn.outvars)):
@@ -360,10 +370,11 @@ class Schedule:
         """Put an equation into the first group of its space that its operands allow."""
         same = views.identity_coordinates(len(space))
         same = normalized(same, space)
-        earliest, reads = 0, []
-        for leaf, coordinates in self._operand_leaves(eqn, space):
+        earliest = max([0, *[self._behind(v) for v in eqn.invars]]) if self._barriers else 0
+        reads = []
+        for leaf, coordinates, position in self._operand_leaves(eqn, space):
             at = self.where[leaf]
-            reads.append(leaf)
+            reads.append((leaf, position))
             if at < 0:
                 continue
             step = self.steps[at]
@@ -371,7 +382,11 @@ class Schedule:
             if not (inside and coordinates == same and leaf.aval.shape == space):
                 at += 1
             earliest = max(earliest, at)
-        number = self._find_group(space, earliest)
+        heavy = lowering.weight(eqn) >= HEAVY
+        reduces = bool(regions.reduced_axes(eqn))
+        flat = not reduces and runs_flat(space, [p for _, p in reads])
+        across = reduces and runs_across(space, reads)
+        number = self._find_group(space, earliest, heavy, flat, across)
         if number < 0:
             number = len(self.steps)
             self.steps.append(Group(space))
@@ -382,31 +397,59 @@ class Schedule:
         group = self.steps[number]
         assert type(group) is Group
         group.eqns.append(eqn)
+        group.sources.append(reads)
+        group.across = across
         group.work += lowering.weight(eqn)
+        group.heavy = group.heavy or heavy
+        group.flat = group.flat and flat
         group.members.add(eqn.outvars[0])
         self.where[eqn.outvars[0]] = number
-        for leaf in reads:
+        for leaf, position in reads:
             if self.where[leaf] != number:
                 self.uses.setdefault(leaf, set()).add(number)
+                group.reads.setdefault(leaf, set()).add(position)
 
-    def _find_group(self, space: tuple[int, ...], earliest: int) -> int:
+    def _find_group(
+        self, space: tuple[int, ...], earliest: int, heavy: bool, flat: bool, across: bool
+    ) -> int:
+        """The first group over a space, from step ``earliest`` on, that has room; -1 for none.
+
+        Where the last axis is short, long formulas have groups of their own, in which it is one
+        loop with the axes before it: loops of a few rounds cannot be vectorized. Reductions of
+        what lies across in memory are apart, too, since other loops suit them.
+        """
         numbers = self._groups.get(space, [])
         for number in numbers[bisect_left(numbers, earliest) :][:8]:
             group = self.steps[number]
-            if type(group) is Group and group.work < MOST_WORK:
-                return number
+            if type(group) is not Group or group.work >= MOST_WORK or group.across != across:
+                continue
+            if short_rows(space):
+                if heavy and flat and not group.flat:
+                    continue
+                if not flat and group.heavy and group.flat:
+                    continue
+            return number
         return -1
 
     def _operand_leaves(
         self, eqn: Eqn, space: tuple[int, ...]
-    ) -> Iterator[tuple[Var, Coordinates | None]]:
+    ) -> Iterator[tuple[Var, Coordinates | None, Position | None]]:
         for atom, coordinates in operand_reads(eqn, space):
-            yield from self.leaves(atom, coordinates, len(space))
+            yield from self._reached(atom, coordinates, len(space))
 
     def leaves(
         self, atom: Atom, coordinates: Coordinates | None, rank: int
     ) -> Iterator[tuple[Var, Coordinates | None]]:
         """The variables in memory (or in the group) that a read reaches, and where."""
+        for var, place, _ in self._reached(atom, coordinates, rank):
+            yield var, place
+
+    def _reached(
+        self, atom: Atom, coordinates: Coordinates | None, rank: int
+    ) -> Iterator[tuple[Var, Coordinates | None, Position | None]]:
+        """As ``leaves``, with the position in row-major memory, which may be affine in the axes
+        where coordinates are not; None where values decide it."""
+        position: Position | None = None
         while type(atom) is Var and self.seen_through(atom):
             eqn = self.virtual[atom]
             if not eqn.invars:  # iota
@@ -414,13 +457,46 @@ class Schedule:
             if eqn.primitive.name == "dot_general":
                 assert coordinates is not None
                 for operand, place in zip(eqn.invars, dots.reads(eqn, coordinates), strict=True):
-                    yield from self.leaves(operand, place, rank)
+                    yield from self._reached(operand, place, rank)
                 return
             if coordinates is not None:
-                coordinates = views.operand_coordinates(eqn, coordinates, rank)
+                inner = views.operand_coordinates(eqn, coordinates, rank)
+                if inner is None:  # merged axes: what follows lies in memory in the same order
+                    position = views.linear(coordinates, atom.aval.shape, rank)
+                coordinates = inner
             atom = eqn.invars[0]
         if type(atom) is Var:
-            yield atom, coordinates
+            if coordinates is not None:
+                position = views.linear(coordinates, atom.aval.shape, rank)
+            yield atom, coordinates, position
+
+    def _give(self, atom: Atom) -> None:
+        """Note a result of the program; a view that is small is copied, which takes less time
+        than making it an array that shares memory."""
+        if type(atom) is Var and self.seen_through(atom) and atom.aval.nbytes <= _SMALL_RESULT:
+            self.materialize(atom)
+        self._turn(atom)
+        self.need_array(atom)
+
+    def _turn(self, atom: Atom) -> None:
+        """Have the group that makes what a result is the transpose of write it transposed."""
+        if type(atom) is not Var or not self.seen_through(atom) or atom in self.outside:
+            return
+        eqn = self.virtual[atom]
+        (source,) = eqn.invars or [None]
+        at = self.where.get(source, -1) if type(source) is Var else -1
+        if eqn.primitive.name != "transpose" or at < 0 or source in self.outside:
+            return
+        group = self.steps[at]
+        if type(group) is not Group or self.uses.get(source) or source in self.jaxpr.outvars:
+            return
+        made = next(e for e in group.eqns if e.outvars[0] is source)
+        if source.aval.shape != group.space or regions.reduced_axes(made):
+            return
+        group.turned[atom] = (source, tuple(eqn.params["permutation"]))
+        self.written.add(atom)
+        self.where[atom] = at
+        self.reasons.append((eqn, f"written by group {at}, transposed"))
 
     def need_array(self, atom: Atom) -> None:
         """Note that a value is needed as an array; a view's operand is, then, too."""
@@ -436,40 +512,11 @@ class Schedule:
             atom = eqn.invars[0]
 
 
-def operand_reads(eqn: Eqn, space: tuple[int, ...]) -> Iterator[tuple[Atom, Coordinates | None]]:
-    """Each operand of an equation in a group over ``space``, and where it is read."""
-    rank = len(space)
-    same = normalized(views.identity_coordinates(rank), space)
-    if eqn.primitive.name in addressing.ADDRESSED:
-        yield from addressing.reads(eqn, same)
-        return
-    if eqn.primitive.name == "dot_general":
-        yield from zip(eqn.invars, dots.reads(eqn, same), strict=True)
-        return
-    if views.is_view(eqn):
-        yield eqn.invars[0], views.operand_coordinates(eqn, same, rank)
-        return
-    for atom in eqn.invars:
-        shape = atom.aval.shape
-        if not shape:
-            yield atom, ()
-        elif shape == space:
-            yield atom, same
-        else:
-            zero = views.zero(rank)
-            yield atom, tuple([zero if n == 1 else c for n, c in zip(shape, same, strict=True)])
-
-
-def normalized(coordinates: Coordinates, space: tuple[int, ...]) -> Coordinates:
-    """Axes of size 1 do not move."""
-    zero = views.zero(len(space))
-    return tuple([zero if n == 1 else c for n, c in zip(space, coordinates, strict=True)])
-
-
 def is_reduction(eqn: Eqn) -> bool:
     return (
         eqn.primitive.name in REDUCTIONS
         and eqn.invars[0].aval.dtype in lowering.NATIVE
+        and lowering.accumulates(eqn)
         and bool(eqn.params["axes"])
         and type(eqn.invars[0]) is not Literal
     )
@@ -491,6 +538,16 @@ def control_programs(eqn: Eqn, dtypes_: frozenset[Any]) -> list[ClosedJaxpr] | s
             if const.aval.nbytes > _MOST_CONSTANT:
                 return "its program has a large constant"
     return programs
+
+
+def _in_libraries(eqn: Eqn) -> bool:
+    return library.native(eqn, lowering.IN_LIBRARIES)
+
+
+def _known(eqn: Eqn) -> bool:
+    """Whether an equation, on the types that it has, needs no kernel."""
+    simpler = decompositions.simpler(eqn, lowering.NATIVE)
+    return simpler is not None or lowering.native(eqn) or _in_libraries(eqn)
 
 
 def _affine(eqn: Eqn) -> bool:

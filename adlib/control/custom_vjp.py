@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,7 +35,7 @@ _FORWARD_MODE = "can't apply forward-mode autodiff (jvp) to a custom_vjp functio
 
 def _lin_transpose(cts: Sequence[Any], *args: Any, bwd: Any, num_res: int, **_: Any) -> list[Any]:
     residuals, tangents = args[:num_res], args[num_res:]
-    results = bwd(list(residuals), [instantiate(ct) for ct in cts])
+    results = bwd(list(residuals), list(cts))
     return [None] * num_res + [
         r if type(t) is UndefinedPrimal else None for r, t in zip(results, tangents, strict=True)
     ]
@@ -62,13 +63,20 @@ def _batched_bwd(axis: Any, bwd: Any, res_dims: Any, in_dims: Any) -> Any:
     def mapped(residuals: list[Any], cts: list[Any]) -> list[Any]:
         count = len(residuals)
         zero: list[bool] = []
+        present = [ct for ct in cts if type(ct) is not Zero]
+        absent = [
+            Zero(ct.aval.update(shape=ct.aval.shape[1:])) if type(ct) is Zero else None
+            for ct in cts
+        ]
 
         def body(*values: Any) -> list[Any]:
-            results = bwd(list(values[:count]), list(values[count:]))
+            rest = iter(values[count:])
+            given = [next(rest) if z is None else z for z in absent]
+            results = bwd(list(values[:count]), given)
             zero[:] = [type(r) is Zero for r in results]
             return [instantiate(r) for r in results]
 
-        outs = batch_flat(body, axis, [*residuals, *cts], [*res_dims, *([0] * len(cts))])
+        outs = batch_flat(body, axis, [*residuals, *present], [*res_dims, *([0] * len(present))])
         results: list[Any] = []
         for (value, dim), target, is_zero in zip(outs, in_dims, zero, strict=True):
             front = at_front(axis, value, dim)
@@ -122,7 +130,8 @@ def _jvp(
             f"{here()}\n  Its backward pass has nowhere to put that value's cotangent. Repair: "
             "pass the value as an argument."
         )
-    outs, residuals = fwd(*primals[num_consts:])
+    perturbed = [type(t) is not Zero for t in tangents[num_consts:]]
+    outs, residuals = fwd(perturbed, *primals[num_consts:])
     given = [instantiate(t) for t in tangents[num_consts:]]
     avals = tuple(o.aval.to_tangent_aval() for o in outs)
     out_tangents = custom_lin_p.bind(
@@ -153,11 +162,11 @@ def _batch(
     # which residuals carry the axis is known only after the forward pass ran
     res_dims: list[Any] = []
 
-    def mapped_fwd(*values: Any) -> tuple[list[Any], list[Any]]:
+    def mapped_fwd(perturbed: list[bool], *values: Any) -> tuple[list[Any], list[Any]]:
         counts: list[int] = []
 
         def body(*unbatched: Any) -> list[Any]:
-            outs, residuals = fwd(*unbatched)
+            outs, residuals = fwd(perturbed, *unbatched)
             counts.append(len(outs))
             return [*outs, *residuals]
 
@@ -179,6 +188,17 @@ custom_vjp_call_p = define_custom_call("custom_vjp_call", jvp=_jvp, batch=_batch
 
 
 # ------------------------------------------------------------------ decorator
+
+
+@dataclasses.dataclass(frozen=True)
+class CustomVJPPrimal:
+    """An argument of a forward pass with symbolic zeros.
+
+    ``value`` is the argument, ``perturbed`` whether its cotangent is wanted.
+    """
+
+    value: Any
+    perturbed: bool
 
 
 class custom_vjp:
@@ -206,6 +226,7 @@ class custom_vjp:
         self.nondiff_argnums = nondiff_positions(fun, nondiff_argnums, nondiff_argnames)
         self.fwd: Callable[..., Any] | None = None
         self.bwd: Callable[..., Any] | None = None
+        self.symbolic_zeros = False
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -222,14 +243,15 @@ class custom_vjp:
         ``fwd(*args) -> (out, residuals)`` has the function's own signature;
         ``bwd(*nondiff, residuals, ct_out) -> tuple`` returns a cotangent for each argument,
         None standing for zero.
+
+        With ``symbolic_zeros`` each leaf of ``fwd``'s arguments is an object with a ``value`` and
+        ``perturbed``, which says whether its cotangent is wanted; and a cotangent that is known
+        to be zero is given to ``bwd``, and may be returned, as a
+        ``custom_derivatives.SymbolicZero``.
         """
-        if symbolic_zeros:
-            raise NotImplementedError(
-                f"defvjp(..., symbolic_zeros=True) is not offered.{here()}\n  Repair: leave it "
-                "out; cotangents that are zero then arrive as arrays of zeros."
-            )
         self.fwd = fwd
         self.bwd = bwd
+        self.symbolic_zeros = symbolic_zeros
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         name = name_of(self.fun)
@@ -270,11 +292,14 @@ class _Passes:
         self.res_tree: Any = None
         self.in_avals: list[ShapedArray] = []
 
-    def forward(self, *values: Any) -> tuple[list[Any], list[Any]]:
+    def forward(self, perturbed: list[bool], *values: Any) -> tuple[list[Any], list[Any]]:
         owner = self.owner
         self.in_avals = [v.aval for v in values]
+        given: Sequence[Any] = values
+        if owner.symbolic_zeros:
+            given = [CustomVJPPrimal(v, p) for v, p in zip(values, perturbed, strict=True)]
         args = merge_arguments(
-            tree.unflatten(self.in_tree, values), self.fixed, owner.nondiff_argnums
+            tree.unflatten(self.in_tree, given), self.fixed, owner.nondiff_argnums
         )
         result = owner.fwd(*args)  # type: ignore[misc]
         who = f"The custom VJP forward pass {name_of(owner.fwd)} of {name_of(owner.fun)}"  # type: ignore[arg-type]
@@ -289,10 +314,11 @@ class _Passes:
 
     def backward(self, residuals: list[Any], cts: list[Any]) -> list[Any]:
         owner = self.owner
+        given = cts if owner.symbolic_zeros else [instantiate(ct) for ct in cts]
         result = owner.bwd(  # type: ignore[misc]
             *self.fixed,
             tree.unflatten(self.res_tree, residuals),
-            tree.unflatten(self.flat.out_tree, cts),
+            tree.unflatten(self.flat.out_tree, given),
         )
         who = f"The custom VJP backward pass {name_of(owner.bwd)} of {name_of(owner.fun)}"  # type: ignore[arg-type]
         return _check_cotangents(who, result, self.in_tree, self.in_avals)
@@ -336,7 +362,7 @@ def _argument_cotangents(
         if leaf is None or wanted.dtype == dtypes.float0:
             results.append(Zero(wanted))
             continue
-        value = as_value(leaf, who)
+        value = leaf if type(leaf) is Zero else as_value(leaf, who)
         if not same_type(value.aval, wanted):
             raise ValueError(
                 f"{who} returned for argument {i} a cotangent of type {value.aval.str_short()}, "

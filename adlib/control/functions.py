@@ -125,7 +125,9 @@ def settle_weak_types(
         if any(o.shape != a.shape for o, a in zip(outs, avals, strict=True)):
             raise carry_type_error(what, name, outs, avals)
         settled = [
-            o if a.weak_type and o is not a and not (o.weak_type and o.dtype == a.dtype) else a
+            o.update(weak_type=False)
+            if a.weak_type and o is not a and not (o.weak_type and o.dtype == a.dtype)
+            else a
             for o, a in zip(outs, avals, strict=True)
         ]
         if settled == avals:

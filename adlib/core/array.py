@@ -248,7 +248,8 @@ class ArrayImpl(Array):
 
     def block_until_ready(self) -> ArrayImpl:
         """Wait until the value is computed; returns the array itself."""
-        stream = getattr(backend.of_array(self._value).xp, "cuda", None)
+        value = self._value
+        stream = getattr(backend.of_array(value).xp, "cuda", None) if backend.several else None
         if stream is not None:
             stream.get_current_stream().synchronize()
         return self
@@ -337,9 +338,9 @@ def from_numpy(value: np.ndarray[Any, Any] | np.generic, copy: bool = True) -> A
     """
     if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
         raise ValueError(
-            f"numpy masked arrays are not supported: adlib would compute with what is masked.{here()}"
-            "\n  Repair: give what should stand in its place, x.filled(value), or compute with "
-            "x.data and jnp.where(x.mask, ..., ...)."
+            "numpy masked arrays are not supported: adlib would compute with what is masked."
+            f"{here()}\n  Repair: give what should stand in its place, x.filled(value), or compute "
+            "with x.data and jnp.where(x.mask, ..., ...)."
         )
     if value.dtype.kind not in "biufc":
         dtypes.as_dtype(value.dtype)

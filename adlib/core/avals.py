@@ -122,10 +122,16 @@ class Zero:
     def dtype(self) -> Any:
         return self.aval.dtype
 
+    @property
+    def ndim(self) -> int:
+        return len(self.aval.shape)
+
     @staticmethod
     def like(value: Any) -> Zero:
         """The zero tangent at ``value``."""
         return Zero(value.aval.to_tangent_aval())
+
+    from_primal_value = like  # the name that authors of custom rules know
 
     def __repr__(self) -> str:
         return f"Zero({self.aval.str_short()})"

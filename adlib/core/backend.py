@@ -24,6 +24,8 @@ class Backend(NamedTuple):
       bring: makes its array of a NumPy array (CPU: gives it back as it is).
       implementations: of primitives, by name, in the place of those that are written over
         ``xp``, where this library lacks what they use.
+      explained: of an error, the one to raise in its place, or None; it is also told what was
+        computed.
     """
 
     platform: str
@@ -31,6 +33,7 @@ class Backend(NamedTuple):
     ndarray: type
     bring: Callable[[Any], Any] = lambda value: value
     implementations: Mapping[str, Callable[..., Any]] = {}
+    explained: Callable[[Exception, str], Exception | None] = lambda error, what: None
 
 
 _by_type: dict[type, Backend] = {}

@@ -91,6 +91,11 @@ def _placed(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any])
     token = quiet.enter()
     try:
         out = kernel(*values)
+    except Exception as error:
+        better = on.explained(error, primitive.name)
+        if better is None:
+            raise
+        raise better from error
     finally:
         quiet.leave(token)
     avals = out_aval if type(out_aval) is list else [out_aval]

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from adlib.base import errors
+from adlib.base.config import config
 from adlib.base.source import SourceLocation, here
+from adlib.core import leaks
 from adlib.core.array import Array
 from adlib.core.avals import is_undefined_primal
 
@@ -82,6 +84,19 @@ class fresh:
     def __exit__(self, *exc: object) -> None:
         state.trace = self._previous
         self._trace.alive = False
+        if _watched and exc[0] is None and config.jax_check_tracer_leaks:
+            leaks.check(self._trace, Tracer)
+
+
+_watched = False  # whether leaked tracers are looked for in any thread
+
+
+def _note_watched() -> None:
+    global _watched
+    _watched = config.anywhere("jax_check_tracer_leaks")
+
+
+config.on_change(_note_watched)
 
 
 class Tracer(Array):

@@ -12,7 +12,7 @@ from adlib.api.compilation import jit
 from adlib.base.source import here
 from adlib.control.custom_jvp import custom_jvp
 from adlib.core.array import Array
-from adlib.numpy.promotion import promote_inexact
+from adlib.numpy.promotion import convert, promote_inexact, to_arrays
 
 
 @jit
@@ -73,6 +73,13 @@ def _float(name: str, x: Any) -> Array:
     return promote_inexact(name, x)[0]
 
 
+def _smooth(name: str, x: Any) -> Array:
+    """As ``_float``; integers become weakly typed, as they do beside a Python float."""
+    (x,) = to_arrays(name, x)
+    found = _float(name, x)
+    return found if found.dtype == x.dtype else convert(found, found.dtype, True)
+
+
 @jit
 def softplus(x: Any) -> Array:
     """``log(1 + exp(x))``: a smooth ``relu``.
@@ -82,7 +89,7 @@ def softplus(x: Any) -> Array:
     >>> nn.softplus(jnp.array([-2.0, 0.5, 7.0])).round(4)
     Array([0.1269, 0.9741, 7.0009], dtype=float32)
     """
-    return jnp.logaddexp(x, 0.0)  # type: ignore[no-any-return]
+    return jnp.logaddexp(_float("softplus", x), 0.0)  # type: ignore[no-any-return]
 
 
 @jit
@@ -192,7 +199,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Array:
     >>> nn.elu(jnp.array([-2.0, 0.5, 7.0])).round(4)
     Array([-0.8647,  0.5   ,  7.    ], dtype=float32)
     """
-    x = _float("elu", x)
+    x = _smooth("elu", x)
     # expm1 sees no large numbers, whose overflow would come back as NaN in the derivative
     return jnp.where(x > 0, x, alpha * jnp.expm1(jnp.where(x > 0, 0.0, x)))  # type: ignore[no-any-return]
 
@@ -206,7 +213,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Array:
     >>> nn.leaky_relu(jnp.array([-2.0, 0.5, 7.0])).round(4)
     Array([-0.02,  0.5 ,  7.  ], dtype=float32)
     """
-    x = _float("leaky_relu", x)
+    x = _smooth("leaky_relu", x)
     return jnp.where(x >= 0, x, negative_slope * x)  # type: ignore[no-any-return]
 
 
@@ -234,7 +241,7 @@ def celu(x: Any, alpha: Any = 1.0) -> Array:
     >>> nn.celu(jnp.array([-2.0, 0.5, 7.0])).round(4)
     Array([-0.8647,  0.5   ,  7.    ], dtype=float32)
     """
-    x = _float("celu", x)
+    x = _smooth("celu", x)
     return jnp.maximum(x, 0.0) + alpha * jnp.expm1(jnp.minimum(x, 0.0) / alpha)  # type: ignore[no-any-return]
 
 
@@ -327,7 +334,7 @@ def hard_silu(x: Any) -> Array:
     >>> nn.hard_silu(jnp.array([-2.0, 0.5, 7.0])).round(4)
     Array([-0.3333,  0.2917,  7.    ], dtype=float32)
     """
-    x = _float("hard_silu", x)
+    x = _smooth("hard_silu", x)
     return x * hard_sigmoid(x)  # type: ignore[no-any-return]
 
 

@@ -289,6 +289,8 @@ from adlib.numpy.splitting import (
     trim_zeros,
     vsplit,
 )
+from adlib.numpy.standard import VERSION as __array_api_version__
+from adlib.numpy.standard import namespace_info as __array_namespace_info__
 from adlib.numpy.statistics import (
     average,
     cumprod,
@@ -479,4 +481,4 @@ __all__ = [
     if not name.startswith("_")
     and name not in _internal
     and (name in ("fft", "linalg") or not isinstance(value, _modules))
-]
+] + ["__array_api_version__", "__array_namespace_info__"]

@@ -168,8 +168,9 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
             f"condlist must have length equal to choicelist ({len(condlist)} vs "
             f"{len(choicelist)}){here()}"
         )
-    if not condlist:
+    if not len(condlist):
         raise ValueError(f"condlist must be non-empty{here()}")
+    condlist = list(condlist)
     *choices, out = promote_dtypes("select", *choicelist, default)
     for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
         out = _choose(truth(to_array(condition, "select")), choice, out)

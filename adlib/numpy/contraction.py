@@ -12,6 +12,7 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array
 from adlib.core.trace import state
+from adlib.numpy import reductions
 from adlib.numpy.axes import axis_of
 from adlib.numpy.promotion import (
     broadcast_array,
@@ -405,6 +406,7 @@ def trace(
     Args:
       offset: how far right of the main diagonal.
       axis1, axis2: the axes of the matrices; the others remain.
+      dtype: to sum in; by default that of ``a``, with small integers widened.
 
     >>> import adlib.numpy as jnp
     >>> jnp.trace(jnp.array([[1.0, 2.0], [3.0, 4.0]]))
@@ -425,8 +427,4 @@ def trace(
     shift = convert(to_array(offset, "trace"), integer)
     on = broadcast_array(lax.eq(lax.add(row, shift), column), x.aval.shape)
     x = lax.select_n(on, lax.full_like(x, 0), x)
-    if dtype is not None:
-        x = convert(x, dtypes.canonicalize_dtype(dtype))
-    elif x.aval.dtype.kind == "b":
-        x = convert(x, integer)
-    return lax.reduce_sum(x, (x.aval.ndim - 2, x.aval.ndim - 1))
+    return reductions.sum(x, (x.aval.ndim - 2, x.aval.ndim - 1), dtype)

@@ -13,7 +13,7 @@ from adlib import lax
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar, table
-from adlib.numpy.axes import axes_of, axis_of
+from adlib.numpy.axes import axis_of
 from adlib.numpy.promotion import convert, to_array
 from adlib.ops.fft import FftType
 
@@ -302,7 +302,10 @@ def rfftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> 
 
 def _rolled(name: str, x: Any, axes: Any, shift: Any) -> Array:
     x = to_array(x, name)
-    for axis in axes_of(axes, x.aval.ndim):
+    rank = x.aval.ndim
+    if axes is None:
+        axes = range(rank)
+    for axis in [axis_of(a, rank) for a in (axes if np.iterable(axes) else (axes,))]:
         size = x.aval.shape[axis]
         start = shift(size)
         if size < 2 or not start:

@@ -11,7 +11,13 @@ from adlib.base.source import here
 from adlib.core.array import Array, scalar
 from adlib.numpy.choosing import where
 from adlib.numpy.creation import array
-from adlib.numpy.promotion import convert, index_dtype, promote_dtypes_inexact, to_array
+from adlib.numpy.promotion import (
+    convert,
+    index_dtype,
+    promote_dtypes,
+    promote_dtypes_inexact,
+    to_array,
+)
 from adlib.numpy.ranges import linspace
 from adlib.numpy.reductions import max, min, sum
 from adlib.numpy.shaping import ravel
@@ -154,6 +160,7 @@ def histogram2d(
     Array([[1, 0],
            [0, 1]], dtype=int32)
     """
+    x, y = promote_dtypes("histogram2d", x, y)
     if np.ndim(bins) == 1 and len(bins) not in (1, 2):
         bins = [bins, bins]  # one vector of edges for both axes
     elif np.ndim(bins) == 1 and not isinstance(bins, (list, tuple)):

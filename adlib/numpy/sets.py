@@ -103,7 +103,8 @@ def unique(
     total = x.aval.shape[0]
     if not total:
         empty = lax.full((0,), scalar(0, integer))
-        found = [x] + [empty] * (return_index + return_inverse + return_counts)
+        values = x if axis is None else _moved_back(x, axis)
+        found = [values] + [empty] * (return_index + return_inverse + return_counts)
         return found[0] if len(found) == 1 else tuple(found)
     ordered, order = _sorted_rows(x)
     starts = _starts(ordered) if equal_nan else _starts_of_nan(ordered)
@@ -220,7 +221,7 @@ def isin(
     if not y.aval.size:
         found = lax.full(x.aval.shape, scalar(False, np.dtype(bool)))
     else:
-        found = lax.eq(take(y, searchsorted(y, x), 0, mode="clip"), x)
+        found = convert(lax.eq(take(y, searchsorted(y, x), 0, mode="clip"), x), np.dtype(bool))
     return lax.bitwise_not(found) if invert else found
 
 
@@ -286,7 +287,7 @@ def setdiff1d(
     >>> jnp.setdiff1d(jnp.array([1, 2]), jnp.array([2, 3]))
     Array([1], dtype=int32)
     """
-    x, y = promote_dtypes("setdiff1d", ar1, ar2)
+    x, y = to_array(ar1, "setdiff1d"), to_array(ar2, "setdiff1d", 1)
     values = ravel(x) if assume_unique else unique(ravel(x))
     (place,) = nonzero(isin(values, y, invert=True), size=size, fill_value=values.aval.size)
     return take(values, place, 0, mode="fill", fill_value=0 if fill_value is None else fill_value)
@@ -312,4 +313,8 @@ def setxor1d(
     (place,) = nonzero(
         lax.bitwise_not(isin(both, intersect1d(x, y))), size=size, fill_value=both.aval.size
     )
-    return take(both, place, 0, mode="fill", fill_value=0 if fill_value is None else fill_value)
+    found = take(both, place, 0, mode="clip")
+    if size is None:
+        return found
+    missing = lax.ge(place, scalar(both.aval.size, place.aval.dtype))
+    return _filled_up(found, missing, fill_value)

@@ -142,13 +142,13 @@ def lexsort(keys: Any, axis: int = -1) -> Array:
 
 
 def sort_complex(a: Any) -> Array:
-    """Elements as complex numbers, sorted by real and then by imaginary part.
+    """Elements as complex numbers, sorted along the last axis by real, then imaginary part.
 
     >>> import adlib.numpy as jnp
     >>> jnp.sort_complex(jnp.array([2.0, 1.0]))
     Array([1.+0.j, 2.+0.j], dtype=complex64)
     """
-    x = sort(to_array(a, "sort_complex"), axis=0)
+    x = sort(to_array(a, "sort_complex"))
     (x,) = promote_dtypes_inexact("sort_complex", x)
     return convert(x, dtypes.complex_of(x.aval.dtype), x.aval.weak_type)
 

@@ -281,6 +281,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
     if axis is None:
         return lax.reshape(roll(ravel(x), shift, 0), x.aval.shape)
     axes = [axis_of(i, x.aval.ndim) for i in (axis if isinstance(axis, (tuple, list)) else [axis])]
+    if not axes:
+        return x
     shifts = list(shift) if isinstance(shift, (tuple, list)) else [shift]
     if isinstance(shift, (Array, np.ndarray)) and shift.ndim:
         shifts = [shift[i] for i in range(shift.shape[0])]

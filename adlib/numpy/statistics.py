@@ -207,6 +207,8 @@ def std(
     Array(1., dtype=float32)
     """
     no_out("std", out)
+    if dtype is not None and not dtypes.is_inexact(wanted_dtype(dtype, "std")):
+        raise ValueError(f"std: dtype must be floating or complex, got {dtype}.{here()}")
     return lax.sqrt(
         var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     )

@@ -17,6 +17,7 @@ from adlib.numpy.makers import UNARY_FLOAT, finish, float_binary, float_unary, p
 from adlib.numpy.promotion import (
     broadcast_array,
     convert,
+    index_dtype,
     promote_inexact,
     same_shape,
     to_array,
@@ -85,8 +86,17 @@ def log2(x: Any, /) -> Array:
     Array([0., 3.], dtype=float32)
     """
     (x,) = promote_inexact("log2", x)
+    if x.aval.dtype.kind == "c":
+        return _scaled(lax.log(x), 1 / math.log(2))
     # a quotient, not a product with the reciprocal: exact for powers of two
     return lax.div(lax.log(x), lax.log(scalar(2.0, x.aval.dtype)))
+
+
+def _scaled(z: Array, factor: float) -> Array:
+    """A complex array times a real number, part by part: infinities make no NaN."""
+    real, imag = lax.real(z), lax.imag(z)
+    constant = scalar(factor, real.aval.dtype)
+    return lax.complex(lax.mul(real, constant), lax.mul(imag, constant))
 
 
 def log10(x: Any, /) -> Array:
@@ -97,6 +107,8 @@ def log10(x: Any, /) -> Array:
     Array([0., 2.], dtype=float32)
     """
     (x,) = promote_inexact("log10", x)
+    if x.aval.dtype.kind == "c":
+        return _scaled(lax.log(x), 1 / math.log(10))
     return lax.mul(lax.log(x), scalar(1 / math.log(10), x.aval.dtype))
 
 
@@ -116,7 +128,7 @@ def _log_sum(x: Array, y: Array, exponential: Any, per_log: float) -> Array:
         delta = lax.neg(lax.abs(lax.sub(x, y)))
     tail = lax.log1p(exponential(delta))
     if per_log != 1.0:
-        tail = lax.mul(tail, scalar(per_log, x.aval.dtype))
+        tail = lax.mul(tail, scalar(per_log, x.aval.dtype, x.aval.weak_type))
     # equal infinities have no difference; their sum is the answer
     return lax.select_n(lax.ne(delta, delta), lax.add(larger, tail), lax.add(x, y))
 
@@ -124,7 +136,7 @@ def _log_sum(x: Array, y: Array, exponential: Any, per_log: float) -> Array:
 def _log_sum_tangent(base_log: float, primals: Any, tangents: Any) -> Array:
     x, y = primals
     gap = lax.sub(x, y)
-    gap = lax.select_n(lax.ne(gap, gap), gap, lax.full_like(gap, 0))
+    gap = lax.select_n(lax.eq(x, y), gap, lax.full_like(gap, 0))  # equal infinities, too
     if base_log != 1.0:
         gap = lax.mul(gap, scalar(base_log, gap.aval.dtype))
     shares = lax.logistic(gap), lax.logistic(lax.neg(gap))
@@ -180,7 +192,9 @@ def logaddexp2(x1: Any, x2: Any, /) -> Array:
     >>> jnp.logaddexp2(jnp.array([3.0]), 3.0)
     Array([4.], dtype=float32)
     """
-    return _logaddexp2(*same_shape(*promote_inexact("logaddexp2", x1, x2)))
+    weak = all(x.aval.weak_type for x in to_arrays("logaddexp2", x1, x2))
+    x, y = same_shape(*promote_inexact("logaddexp2", x1, x2))
+    return _logaddexp2(*[convert(v, v.aval.dtype, weak and v.aval.weak_type) for v in (x, y)])
 
 
 # ------------------------------------------------------- circular and hyperbolic
@@ -478,14 +492,18 @@ def ldexp(x1: Any, x2: Any, /) -> Array:
     Array([ 1., 12.], dtype=float32)
     """
     x, n = to_arrays("ldexp", x1, x2)
+    weak = x.aval.weak_type and n.aval.weak_type
+    if n.aval.dtype.kind == "b":
+        n = convert(n, index_dtype())
     if not dtypes.is_integer(n.aval.dtype):
         raise ValueError(f"ldexp: exponents are integers, got {n.aval.str_short()}.{here()}")
     (x,) = promote_inexact("ldexp", x)
-    x, n = same_shape(x, n)
+    x, n = same_shape(convert(x, x.aval.dtype, weak), n)
     # in two steps, so that a large exponent does not overflow before it meets a small number
     half = lax.shift_right_arithmetic(n, lax.full_like(n, 1))
     two = lax.full_like(x, 2)
-    return lax.mul(lax.mul(x, lax.pow(two, half)), lax.pow(two, lax.sub(n, half)))
+    moved = lax.mul(lax.mul(x, lax.pow(two, half)), lax.pow(two, lax.sub(n, half)))
+    return lax.select_n(lax.eq(x, lax.full_like(x, 0)), moved, x)
 
 
 def spacing(x: Any, /) -> Array:

@@ -216,7 +216,16 @@ def exp2(x: Any) -> Any:
     return exp2_p.bind(*operands("exp2", x))
 
 
-expm1_p = elementwise("expm1", "expm1", [lambda t, ans, x: mul(t, add(ans, full_like(ans, 1)))])
+def _expm1(xp: Any, x: Any) -> Any:
+    out = xp.expm1(x)
+    if x.dtype.kind != "c":
+        return out
+    # on the real axis, and where e^x = 0, NumPy's product with sin y need not be 0
+    plain = (~xp.isfinite(x.real) & (x.imag == 0)) | (x.real == -np.inf)
+    return xp.where(plain, xp.expm1(x.real), out)
+
+
+expm1_p = elementwise("expm1", _expm1, [lambda t, ans, x: mul(t, add(ans, full_like(ans, 1)))])
 
 
 def expm1(x: Any) -> Any:

@@ -269,9 +269,7 @@ class Plan:
         """(start along each named axis, which windows lie within the operand or None for all)."""
         starts, inside = [], None
         for k, limit in enumerate(self.limits):
-            start = indices[..., k]
-            if start.dtype != np.intp:
-                start = start.astype(np.intp)
+            start = as_positions(xp, indices[..., k])
             if clip:
                 start = xp.minimum(xp.maximum(start, 0), limit)
             else:
@@ -307,6 +305,15 @@ class Plan:
                 start = max(0, min(start, n - size))
             slices.append(slice(start, start + size))
         return tuple(slices), inside
+
+
+def as_positions(xp: Any, indices: Any) -> Any:
+    """Indices as machine integers; what is larger than any of them is the largest one."""
+    if indices.dtype == np.intp:
+        return indices
+    if indices.dtype.kind == "u" and indices.dtype.itemsize >= np.dtype(np.intp).itemsize:
+        indices = xp.minimum(indices, np.array(np.iinfo(np.intp).max, indices.dtype))
+    return indices.astype(np.intp)
 
 
 def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:

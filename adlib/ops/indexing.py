@@ -19,6 +19,7 @@ from adlib.ops.index_plan import (
     GatherScatterMode,
     Plan,
     ScatterDimensionNumbers,
+    as_positions,
     as_scatter,
     check_numbers,
     tuples,
@@ -109,7 +110,7 @@ def _take(xp: Any, x: Any, indices: Any, plan: Plan) -> Any:
     if plan.single_axis and xp is np:
         # NumPy's take clips by itself
         d, rank = plan.order[0], len(plan.outer)
-        out = x.take(indices[..., 0], d, mode="clip")
+        out = x.take(as_positions(xp, indices[..., 0]), d, mode="clip")
         if d:  # the indices' axes came out in the operand's place: bring them to the front
             out = out.transpose((*range(d, d + rank), *range(d), *range(d + rank, out.ndim)))
         return _arranged(out.reshape(plan.compact), plan)

@@ -184,7 +184,7 @@ reshape_p = _rearrangement(
 )
 
 
-def reshape(operand: Any, new_sizes: Sequence[int], dimensions: Any = None) -> Any:
+def reshape(operand: Any, new_sizes: int | Sequence[int], dimensions: Any = None) -> Any:
     """The elements of ``operand``, in row-major order, in the shape ``new_sizes``.
 
     Raises TypeError where the numbers of elements differ.
@@ -192,7 +192,7 @@ def reshape(operand: Any, new_sizes: Sequence[int], dimensions: Any = None) -> A
     (x,) = operands("reshape", operand)
     if dimensions is not None and tuple(dimensions) != tuple(range(x.aval.ndim)):
         x = transpose(x, dimensions)
-    sizes = tuple([int(n) for n in new_sizes])
+    sizes = (new_sizes,) if isinstance(new_sizes, int) else tuple([int(n) for n in new_sizes])
     if sizes == x.aval.shape:
         return x
     return reshape_p.bind(x, new_sizes=sizes, dimensions=None)

@@ -200,14 +200,14 @@ nextafter_p.jvp = Absent(
 )
 
 
-def nextafter(x: Any, y: Any) -> Any:
-    """The floating-point number next to ``x`` in the direction of ``y``.
+def nextafter(x1: Any, x2: Any) -> Any:
+    """The floating-point number next to ``x1`` in the direction of ``x2``.
 
     >>> from adlib import lax
     >>> lax.nextafter(1.0, 2.0)
     Array(1.00000, dtype=float32, weak_type=True)
     """
-    return nextafter_p.bind(*operands("nextafter", x, y))
+    return nextafter_p.bind(*operands("nextafter", x1, x2))
 
 
 is_finite_p = elementwise(

@@ -61,17 +61,25 @@ def _sorted(xp: Any, x: Any, dimension: int, is_stable: bool) -> Any:
     # equal numbers look alike, except the two zeros: only they can show whether a sort is
     # stable, and the stable one takes several times as long
     kind = x.dtype.kind
+    if kind == "V":
+        return _sorted(xp, _comparable(x), dimension, is_stable).astype(x.dtype)
     if is_stable and (kind not in "biuf" or (kind == "f" and ((x == 0) & xp.signbit(x)).any())):
         return xp.sort(x, axis=dimension, kind="stable")
     return xp.sort(x, axis=dimension)
 
 
+def _comparable(x: Any) -> Any:
+    """Numbers that NumPy knows how to sort: of bfloat16 and its like, it does not see the NaNs."""
+    return x.astype(np.float32) if x.dtype.kind == "V" else x
+
+
 def _order(xp: Any, keys: Sequence[Any], dimension: int) -> Any:
     """Indices that sort lexicographically by ``keys``, ties kept in place."""
     if len(keys) == 1:
+        key = _comparable(keys[0])
         if xp is np:
-            return np.argsort(keys[0], axis=dimension, kind="stable")
-        return xp.argsort(keys[0], axis=dimension)
+            return np.argsort(key, axis=dimension, kind="stable")
+        return xp.argsort(key, axis=dimension)
     order = None
     for key in reversed(keys):
         if order is None:
@@ -215,7 +223,7 @@ def _top_k_shape(x: ShapedArray, *, k: int, axis: int) -> list[ShapedArray]:
 
 def _top_k_kernel(xp: Any, k: int, axis: int) -> Callable[..., list[Any]]:
     def kernel(x: Any) -> list[Any]:
-        rows = xp.moveaxis(x, axis, -1)
+        rows = _comparable(xp.moveaxis(x, axis, -1))
         chosen = _candidates(xp, rows, k)
         if chosen is not None:
             order = xp.take_along_axis(

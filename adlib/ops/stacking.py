@@ -268,11 +268,10 @@ unstack_p: Primitive = define_primitive(
 )
 
 
-def unstack(x: Any, axis: int = 0) -> list[Any]:
+def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
     """The arrays of which ``x`` is a stack along ``axis``."""
     (x,) = operands("unstack", x)
-    parts: list[Any] = unstack_p.bind(x, axis=canonical_axis("unstack", axis, x.aval.ndim))
-    return parts
+    return tuple(unstack_p.bind(x, axis=canonical_axis("unstack", axis, x.aval.ndim)))
 
 
 # ----------------------------------------------------------------------- tile

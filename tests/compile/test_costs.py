@@ -31,6 +31,17 @@ def test_flops_of_an_equation(f, shapes, wanted):
     assert sum(flops(eqn) or 0 for eqn in closed.eqns) == wanted
 
 
+def test_complex_numbers_are_two():
+    def counted(f):
+        (eqn,) = adlib.make_jaxpr(f)(jnp.ones((3, 3), jnp.complex64)).eqns
+        return flops(eqn)
+
+    assert counted(lambda z: z + z) == 2 * 9
+    assert counted(lambda z: z * z) == 6 * 9
+    assert counted(lambda z: z @ z) == 8 * 27
+    assert counted(lambda z: jnp.sum(z)) == 2 * 9
+
+
 def test_bytes_of_an_equation():
     closed = adlib.make_jaxpr(lambda x: x * x)(jnp.ones(10))
     (eqn,) = closed.eqns

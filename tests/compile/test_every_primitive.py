@@ -16,6 +16,9 @@ from tests.ops.test_registry import SAMPLES, samples_of
 
 _EPS = {2: 2e-2, 1: 0.3}
 
+# Times as many units, where the kernel's own error is that large
+_LESS_EXACT = {"expm": 100, "expm_frechet": 100}
+
 
 def tolerance(dtype) -> float:
     """What results may differ by: a few units in the last place of the type."""
@@ -68,7 +71,8 @@ def compile_and_compare(closed, values, what="", factor=1.0):
 def test_compiled_is_reference(primitive, sample):
     case = Case(primitive, samples_of(primitive)[sample])
     closed = stage(case, [a.aval for a in case.args])
-    compile_and_compare(closed, [a._value for a in case.args], str(primitive))
+    factor = _LESS_EXACT.get(primitive.name, 1)
+    compile_and_compare(closed, [a._value for a in case.args], str(primitive), factor)
 
 
 @pytest.mark.parametrize("primitive, sample", SAMPLES)
@@ -76,4 +80,5 @@ def test_compiled_is_reference_in_64_bits(primitive, sample):
     with enable_x64(True):
         case = Case(primitive, samples_of(primitive)[sample], wide=True)
         closed = stage(case, [a.aval for a in case.args])
-        compile_and_compare(closed, [a._value for a in case.args], str(primitive))
+        factor = _LESS_EXACT.get(primitive.name, 1)
+        compile_and_compare(closed, [a._value for a in case.args], str(primitive), factor)

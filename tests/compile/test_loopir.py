@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from adlib.compile import engine, loop_text
+from adlib.compile.llvm_loops import interleave_count
+from adlib.compile.llvm_module import Module
 from adlib.compile.loop_text import LoopError, verify
 from adlib.compile.loopir import (
     Accumulator,
@@ -21,7 +23,7 @@ from adlib.compile.loopir import (
     depth,
     identity,
 )
-from adlib.compile.render_llvm import Module, interleave_count, render
+from adlib.compile.render_llvm import render
 
 F32 = np.dtype(np.float32)
 F64 = np.dtype(np.float64)
@@ -174,6 +176,6 @@ def test_long_chains_are_interleaved():
     for i in range(50):
         value = builder.binary("mul", value, value)
         assert depth(builder.items) == i + 1
-    assert interleave_count(builder.items, 100_000) == 4
-    assert interleave_count(builder.items, 100) == 0
-    assert interleave_count(builder.items[:5], 100_000) == 0
+    assert interleave_count(For(0, builder.items, []), 100_000) == 4
+    assert interleave_count(For(0, builder.items, []), 100) == 0
+    assert interleave_count(For(0, builder.items[:5], []), 100_000) == 0

@@ -168,7 +168,7 @@ def test_the_same_bits_at_every_run():
 
 
 def test_a_failure_of_the_compiler_loses_no_result(monkeypatch):
-    def broken(closed):
+    def broken(closed, *_):
         raise RuntimeError("no such register")
 
     monkeypatch.setattr(programs, "Compiled", broken)

@@ -331,5 +331,52 @@ def test_symbolic_zeros():
     f.defjvp(rule, symbolic_zeros=True)
     assert float(grad(f)(2.0, 3.0)) == 3.0 and seen == [[False, True]]
     assert float(jit(grad(f, 1))(2.0, 3.0)) == 2.0 and seen[-1] == [True, False]
-    with pytest.raises(NotImplementedError, match="symbolic_zeros=True"):
-        custom_vjp(lambda x: x).defvjp(None, None, symbolic_zeros=True)
+
+
+def _product_and_sum(seen):
+    """(x·y, x+y) whose passes look at symbolic zeros, and the wrong factor 10 to be seen by."""
+    from adlib.custom_derivatives import SymbolicZero
+
+    @custom_vjp
+    def f(x, y):
+        return x * y, x + y
+
+    def forward(x, y):
+        seen.append((x.perturbed, y.perturbed))
+        return f(x.value, y.value), (x.value, y.value)
+
+    def backward(res, cts):
+        seen.append(tuple(isinstance(ct, SymbolicZero) for ct in cts))
+        (x, y), (p, s) = res, cts
+        if isinstance(p, SymbolicZero):
+            zero = SymbolicZero.from_primal_value(x)
+            assert zero.shape == p.shape == x.shape and zero.dtype == s.dtype
+            return zero, 10.0 * s
+        return (10.0 * p * y, None) if isinstance(s, SymbolicZero) else (p * y + s, p * x + s)
+
+    f.defvjp(forward, backward, symbolic_zeros=True)
+    return f
+
+
+def test_symbolic_zeros_in_custom_vjp():
+    seen = []
+    f = _product_and_sum(seen)
+    assert float(grad(lambda x: f(x, 3.0)[0])(2.0)) == 30.0
+    assert seen == [(True, False), (False, True)]
+    assert float(jit(grad(lambda y: f(2.0, y)[1]))(3.0)) == 10.0
+    assert seen[2:] == [(False, True), (True, False)]
+    del seen[:]
+    assert [float(g) for g in adlib.vjp(f, 2.0, 3.0)[1]((1.0, 1.0))] == [4.0, 3.0]
+    assert seen == [(True, True), (False, False)]
+
+
+def test_symbolic_zeros_in_custom_vjp_under_vmap():
+    seen = []
+    f, xs = _product_and_sum(seen), jnp.arange(3.0)
+    assert vmap(grad(lambda x: f(x, 3.0)[0]))(xs).tolist() == [30.0, 30.0, 30.0]
+    total = lambda x, y: jnp.sum(vmap(f, in_axes=(0, None))(x, y)[0])  # noqa: E731
+    assert grad(total)(xs, 3.0).tolist() == [30.0, 30.0, 30.0]
+    assert seen[:2] == seen[2:4] == [(True, False), (False, True)]
+    last = lambda y: jnp.sum(vmap(f, in_axes=(0, None))(xs, y)[1])  # noqa: E731
+    assert float(grad(last)(3.0)) == 30.0 and seen[-1] == (True, False)
+    assert float(jit(grad(last))(3.0)) == 30.0

@@ -1,4 +1,4 @@
-"""The engine on a stand-in for CuPy (see stand_in.py)."""
+"""The engine on a GPU: on a stand-in for CuPy (see stand_in.py), and on a card with ``-m gpu``."""
 
 import sys
 import types
@@ -9,19 +9,24 @@ import adlib
 from adlib.backends import cupy_
 from adlib.core import backend
 from adlib.core.primitive import registry
-from tests.gpu import stand_in
+from tests.gpu import simulator, stand_in
 
 
-@pytest.fixture
-def gpu(monkeypatch):
-    """A second device, which stands in for a GPU; gives its array module."""
+@pytest.fixture(params=["stand-in", pytest.param("card", marks=pytest.mark.gpu)])
+def gpu(request, monkeypatch):
+    """The array module of a second device."""
     for table in ("_by_type", "_by_platform"):
         monkeypatch.setattr(backend, table, dict(getattr(backend, table)))
     monkeypatch.setattr(backend, "several", False)
-    module = stand_in.Cupy()
-    for name in ("cupyx", "cupyx.scipy"):
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    monkeypatch.setitem(sys.modules, "cupyx.scipy.special", module.special)
+    if request.param == "card":
+        import cupy
+
+        module = cupy
+    else:
+        module = stand_in.Cupy()
+        for name in ("cupyx", "cupyx.scipy"):
+            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        monkeypatch.setitem(sys.modules, "cupyx.scipy.special", module.special)
     made = cupy_.of_module(module)
     backend.register(made)
     monkeypatch.setattr(cupy_, "load", lambda: made)
@@ -30,3 +35,13 @@ def gpu(monkeypatch):
         for key in [k for k in primitive.eager_cache if k and k[0] == "gpu"]:
             del primitive.eager_cache[key]
     adlib.clear_caches()
+
+
+@pytest.fixture
+def cuda(gpu):
+    """The same, with kernels of our own; without a card they run on the CPU (see simulator.py)."""
+    if isinstance(gpu, stand_in.Cupy):
+        if simulator.compiler() is None:
+            pytest.skip("there is no C++ compiler to run kernels with")
+        gpu.RawModule = simulator.Simulator()
+    return gpu

@@ -62,6 +62,10 @@ class ndarray:
     def __getitem__(self, index: Any) -> Any:
         return ndarray(np.asarray(self.held[_index(index)]))
 
+    @property
+    def data(self) -> Any:
+        return SimpleNamespace(ptr=self.held.ctypes.data)
+
     real = property(
         lambda self: ndarray(self.held.real),
         lambda self, value: setattr(self.held, "real", _down(value)),

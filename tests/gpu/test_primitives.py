@@ -14,7 +14,6 @@ from adlib.interpreters.jvp import jvp_flat
 from adlib.interpreters.linearize import linearize_flat
 from adlib.interpreters.stage import stage
 from adlib.interpreters.transpose import pull_back
-from tests.gpu.stand_in import ndarray
 from tests.ops.harness import Case
 from tests.ops.test_registry import (
     NO_FORWARD,
@@ -58,7 +57,7 @@ def check(given, wanted):
             continue
         assert type(g) is ArrayImpl and g.aval is w.aval
         if not g.free:  # what no data went into may be anywhere
-            assert type(g._value) is ndarray
+            assert type(g._value) is not np.ndarray
         g, w = adlib.core.array.to_numpy(g), np.asarray(w._value)
         assert (g.shape, g.dtype) == (w.shape, w.dtype)
         if w.dtype.kind in "fc":

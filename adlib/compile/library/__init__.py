@@ -10,10 +10,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from adlib.compile.library import (
+    convolution,
+    fft,
+    lapack,
+    lapack_by_schur,
+    lapack_lu,
+    lapack_qr,
+    lapack_spectral,
+    sorting,
+    special,
+    windows,
+)
 from adlib.compile.library.part import PARTS, LibraryPart
 from adlib.core.jaxpr import Eqn, Var
 
-__all__ = ["PARTS", "LibraryPart", "native", "part"]
+__all__ = [
+    "LibraryPart",
+    "PARTS",
+    "convolution",
+    "fft",
+    "lapack",
+    "lapack_by_schur",
+    "lapack_lu",
+    "lapack_qr",
+    "lapack_spectral",
+    "native",
+    "part",
+    "sorting",
+    "special",
+    "windows",
+]
 
 
 def native(eqn: Eqn, dtypes_: frozenset[Any]) -> bool:

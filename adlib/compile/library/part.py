@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from adlib.compile.render_llvm import Module
+from adlib.compile.llvm_module import Module
 from adlib.core.jaxpr import Eqn, Var
 
 

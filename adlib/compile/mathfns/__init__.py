@@ -14,6 +14,7 @@ from adlib.compile.builder import Builder, Scalar
 from adlib.compile.mathfns import (
     errors,
     exponentials,
+    gamma,
     inverses,
     logarithms,
     powers,
@@ -48,6 +49,8 @@ FUNCTIONS: dict[str, Callable[..., Scalar]] = {
     "erf_inv": errors.erf_inv,
 }
 NAMES = frozenset(FUNCTIONS)
+# Functions of float32 only, which compute in float64.
+OF_FLOAT32 = frozenset(gamma.FUNCTIONS)
 
 
 def emit(name: str, builder: Builder, *values: Any) -> Any:
@@ -60,4 +63,5 @@ def emit(name: str, builder: Builder, *values: Any) -> Any:
     >>> emit("exp", NumpyBuilder(), np.float32([0.0, 1.0]))
     array([1.       , 2.7182817], dtype=float32)
     """
-    return FUNCTIONS[name](*[Scalar(builder, value) for value in values]).value
+    function = FUNCTIONS.get(name) or gamma.FUNCTIONS[name]
+    return function(*[Scalar(builder, value) for value in values]).value

@@ -20,6 +20,7 @@ from adlib.compile.simplify.diagonals import use_diagonals
 from adlib.compile.simplify.inlining import inline_calls
 from adlib.compile.simplify.loop_sums import move_sums_out
 from adlib.compile.simplify.loops import simplify_loops
+from adlib.compile.simplify.matrix_functions import expand_matrix_functions
 from adlib.compile.simplify.products import simplify_products
 from adlib.compile.simplify.rewriting import Event, Log, counted, in_nested, same_program
 from adlib.compile.simplify.shapes import simplify_shapes
@@ -34,6 +35,7 @@ def _inside(closed: ClosedJaxpr, log: Log) -> ClosedJaxpr:
 
 PASSES: dict[str, Pass] = {
     "inline calls": inline_calls,
+    "matrix functions": expand_matrix_functions,
     "remove dead code": remove_dead_code,
     "simplify the programs inside": _inside,
     "fold constants": fold_constants,

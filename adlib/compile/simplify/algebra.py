@@ -237,6 +237,8 @@ def _convert(eqn: Eqn, writer: Writer) -> Found:
     source = inner.invars[0]
     if not _lossless(source.aval.dtype, x.aval.dtype):
         return None
+    if _saturates(source.aval.dtype, x.aval.dtype, target):
+        return None
     if source.aval.dtype == target:
         return _becomes(eqn, writer, source, "the conversion and back loses nothing")
     why = "two conversions are one, since the first loses nothing"
@@ -249,7 +251,17 @@ def _lossless(a: Any, b: Any) -> bool:
         return False
     if a.kind not in "biufc" or b.kind not in "biufc" or b.kind == "b":
         return False
+    if a.kind in "iu" and a.itemsize == 8 and b.kind in "fc":  # safe to NumPy, and rounded
+        return False
     return bool(np.can_cast(a, b, "safe"))
+
+
+def _saturates(source: Any, between: Any, target: Any) -> bool:
+    """Whether integers that become other ones by way of floats stop at the bounds of these,
+    where without the floats they would wrap around."""
+    if source.kind not in "iu" or between.kind not in "fc" or target.kind not in "iu":
+        return False
+    return not np.can_cast(source, target, "safe")
 
 
 def _part(eqn: Eqn, writer: Writer) -> Found:

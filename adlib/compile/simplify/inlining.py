@@ -20,6 +20,8 @@ _CALLS = {
     "remat2": "jaxpr",
     "custom_jvp_call": "call_jaxpr",
     "custom_vjp_call": "call_jaxpr",
+    "custom_vmap_call": "call_jaxpr",
+    "linear_call": "call_jaxpr",
     "custom_root": "solve",
     "custom_linear_solve": "solve",
 }
@@ -30,8 +32,8 @@ _NOTHING_DONE = frozenset({"name", "stop_gradient", "copy"})
 def inline_calls(closed: ClosedJaxpr, log: Log) -> ClosedJaxpr:
     """Put the equations of called programs in the place of the calls. Exact.
 
-    Derivative rules of ``custom_jvp`` and ``custom_vjp`` have done their work by now, and go; so
-    have the equations that ``custom_root`` and ``custom_linear_solve`` differentiate: what is left
+    Rules of ``custom_jvp``, ``custom_vjp``, ``custom_vmap`` and ``linear_call`` have done their
+    work by now, and go; so have the equations that ``custom_root`` and ``custom_linear_solve`` differentiate: what is left
     of them is their solver.
     A recomputation that ``checkpoint`` placed in the reverse sweep goes behind an
     ``optimization_barrier``: merged with the forward pass, it would save no memory.

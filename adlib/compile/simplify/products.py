@@ -4,7 +4,9 @@ Transposed operands are read as they lie: their permutation goes into the dimens
 transpose of a product is the product of its operands in the other order. A
 product with an identity matrix is its other operand, one with zeros is zeros. The latter two are
 exact for finite numbers; where the other operand holds inf or NaN, the product would have mixed
-0·inf = NaN into other elements, and sums that start from 0.0 turn -0.0 into 0.0.
+0·inf = NaN into other elements, and sums that start from 0.0 turn -0.0 into 0.0. A number that
+scales an operand scales the product instead, where that is no more work: BLAS does it for nothing,
+and sees that a matrix is multiplied by its own transpose.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from adlib.compile import dots
 from adlib.compile.simplify.algebra import Found, _becomes, _instead, is_zero, number
 from adlib.compile.simplify.identities import is_identity
 from adlib.compile.simplify.rewriting import Log, Writer, rewrite
 from adlib.core.avals import ShapedArray
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Literal, Var
+from adlib.core.primitive import registry
 
 Axes = tuple[int, ...]
 
@@ -30,16 +34,34 @@ def simplify_products(closed: ClosedJaxpr, log: Log) -> ClosedJaxpr:
     uses.update(v for v in closed.jaxpr.outvars if type(v) is Var)
 
     def rule(eqn: Eqn, writer: Writer) -> Found:
-        if eqn.primitive.name == "transpose":
-            return _transposed_result(eqn, writer, uses)
-        steps = (_number, _zero_operand, _identity_operand, _unit_axes, _transposed_operands)
-        for step in steps:
-            found = step(eqn, writer)
-            if found is not None:
-                return found
-        return None
+        found = _product(eqn, writer) if eqn.primitive.name == "dot_general" else (
+            _transposed_result(eqn, writer, uses)
+        )  # fmt: skip
+        for old, new in zip(eqn.outvars, found or (), strict=False):
+            if type(new) is Var:
+                uses[new] += uses[old]
+        return found
 
     return rewrite(closed, rule, log, ("dot_general", "transpose"))
+
+
+def _product(eqn: Eqn, writer: Writer) -> Found:
+    """A product as simply as the rules here make it, one after the other."""
+    steps = (
+        _number, _zero_operand, _identity_operand, _scaled_operands, _unit_contraction,
+        _unit_axes, _transposed_operands,
+    )  # fmt: skip
+    found: Found = None
+    while True:
+        changed = next(filter(None, (step(eqn, writer) for step in steps)), None)
+        if changed is None:
+            if found is not None:
+                writer.keep(eqn)
+            return found
+        found, last = changed, writer.eqns[-1] if writer.eqns else None
+        if last is None or last.primitive.name != "dot_general" or last.outvars != list(found):
+            return found
+        eqn = writer.eqns.pop()
 
 
 def free_axes(rank: int, contract: Sequence[int], batch: Sequence[int]) -> Axes:
@@ -91,6 +113,72 @@ def _identity_operand(eqn: Eqn, writer: Writer) -> Found:
     return None
 
 
+# Factors whose powers of two lie within this may change places with sums: nothing overflows.
+_MODERATE = 2.0**24
+
+
+def _scaled_operands(eqn: Eqn, writer: Writer) -> Found:
+    """(c·x)·y is c·(x·y)."""
+    out = eqn.outvars[0].aval
+    if out.dtype.kind not in "fc" or any(v.aval.dtype != out.dtype for v in eqn.invars):
+        return None
+    operands: list[Atom] = list(eqn.invars)
+    scale = 1.0
+    for side, operand in enumerate(operands):
+        found = _scaled(operand, writer)
+        if found is not None and out.size <= max(operand.aval.size, _by_blas(eqn)):
+            scale *= found[0]
+            operands[side] = found[1]
+    if operands == list(eqn.invars) or not 1 / _MODERATE <= abs(scale) <= _MODERATE:
+        return None
+    (product,) = writer.emit(eqn.primitive, operands, **eqn.params)
+    why = "a number that scales an operand scales the product"
+    if scale == -1.0:
+        return _instead(eqn, writer, why, "neg", product)
+    factor = writer.constant(scale, ShapedArray((), out.dtype))
+    return _instead(eqn, writer, why, "mul", product, factor)
+
+
+def _scaled(operand: Atom, writer: Writer) -> tuple[float, Atom] | None:
+    """An operand as a real number times another array."""
+    made = writer.made_by(operand, "mul", "neg")
+    if made is None:
+        return None
+    if made.primitive.name == "neg":
+        return -1.0, made.invars[0]
+    for x, y in (made.invars, made.invars[::-1]):
+        if x.aval.shape or y.aval.shape != operand.aval.shape or type(y) is Literal:
+            continue
+        value = writer.value_of(x)
+        if value is None or complex(value.item()).imag:
+            continue
+        size = abs(complex(value.item()).real)
+        if 1 / _MODERATE <= size <= _MODERATE:
+            return float(complex(value.item()).real), y
+    return None
+
+
+def _by_blas(eqn: Eqn) -> int:
+    """The size of the product if BLAS computes it, which then scales it for nothing."""
+    return 0 if dots.as_loops(eqn) else int(eqn.outvars[0].aval.size)
+
+
+def _unit_contraction(eqn: Eqn, writer: Writer) -> Found:
+    """A sum over axes of size 1 is no sum: the product is an outer one."""
+    contract, batch = eqn.params["dimension_numbers"]
+    sizes = [eqn.invars[0].aval.shape[d] for d in contract[0]]
+    dtypes_ = {v.aval.dtype for v in (*eqn.invars, *eqn.outvars)}
+    if not sizes or any(n != 1 for n in sizes) or len(dtypes_) != 1:
+        return None
+    operands, batches = [], []
+    for atom, gone, kept in zip(eqn.invars, contract, batch, strict=True):
+        operands += writer.emit(registry["squeeze"], [atom], dimensions=tuple(sorted(gone)))
+        batches.append(tuple([d - sum(g < d for g in gone) for d in kept]))
+    params = {**eqn.params, "dimension_numbers": (((), ()), tuple(batches))}
+    why = "a product that sums over one entry is an outer product"
+    return _instead(eqn, writer, why, "dot_general", *operands, **params)
+
+
 def _transposed_operands(eqn: Eqn, writer: Writer) -> Found:
     contract, batch = [list(pair) for pair in eqn.params["dimension_numbers"]]
     operands: list[Atom] = list(eqn.invars)
@@ -116,10 +204,15 @@ def _transposed_operands(eqn: Eqn, writer: Writer) -> Found:
 
 
 def _transposed_result(eqn: Eqn, writer: Writer, uses: Counter[Var]) -> Found:
-    """(x·y)ᵀ is yᵀ·xᵀ, where nothing else reads the product."""
+    """(x·y)ᵀ is yᵀ·xᵀ, where nothing else reads the product, scaled or not."""
     (product,) = eqn.invars
+    if uses[product] != 1:  # type: ignore[index]
+        return None
+    scaled = _scaled(product, writer)
+    if scaled is not None:
+        product = scaled[1]
     made = writer.made_by(product, "dot_general")
-    if made is None or uses[product] != 1:  # type: ignore[index]
+    if made is None or uses[product] > 1:  # type: ignore[index]
         return None
     contract, batch = made.params["dimension_numbers"]
     left = made.invars[0].aval.ndim - len(contract[0])
@@ -130,7 +223,12 @@ def _transposed_result(eqn: Eqn, writer: Writer, uses: Counter[Var]) -> Found:
     numbers = ((contract[1], contract[0]), ((), ()))
     params = {**made.params, "dimension_numbers": numbers}
     why = "the transpose of a product is the product of the transposes"
-    return _instead(eqn, writer, why, "dot_general", *made.invars[::-1], **params)
+    operands = made.invars[::-1]
+    if scaled is None:
+        return _instead(eqn, writer, why, "dot_general", *operands, **params)
+    (new,) = writer.emit(made.primitive, operands, **params)
+    factor = writer.constant(scaled[0], ShapedArray((), new.aval.dtype))
+    return _instead(eqn, writer, why, "mul", new, factor)
 
 
 def _unit_axes(eqn: Eqn, writer: Writer) -> Found:

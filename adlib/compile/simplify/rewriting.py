@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adlib.compile import failures
 from adlib.core.array import ArrayImpl
 from adlib.core.avals import ShapedArray
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
@@ -128,7 +129,11 @@ def rewrite(
             eqn = eqn.replace(invars=[writer.read(atom) for atom in eqn.invars])
         if names is None or eqn.primitive.name in names:
             writer.source = eqn.source
-            results = rule(eqn, writer)
+            try:
+                results = rule(eqn, writer)
+            except Exception as error:
+                failures.at(error, eqn)
+                raise
         else:
             results = None
         if results is None:

@@ -120,7 +120,7 @@ def _slice(eqn: Eqn, writer: Writer) -> Found:
     if x.aval.shape == eqn.outvars[0].aval.shape:
         return _becomes(eqn, writer, x, "it takes everything")
     inner = writer.made_by(x, "slice", "concatenate", "broadcast_in_dim", "pad")
-    if inner is None:
+    if inner is None or 0 in eqn.outvars[0].aval.shape:
         return None
     if inner.primitive.name == "slice":
         first = inner.params["start_indices"]
@@ -128,10 +128,7 @@ def _slice(eqn: Eqn, writer: Writer) -> Found:
         joined: dict[str, Any] = dict(
             start_indices=tuple([a + s * t for a, s, t in zip(first, starts, steps, strict=True)]),
             limit_indices=tuple(
-                [
-                    a + (m - 1) * t + 1 if m > s else a + s * t
-                    for a, s, m, t in zip(first, starts, limits, steps, strict=True)
-                ]
+                [a + (m - 1) * t + 1 for a, m, t in zip(first, limits, steps, strict=True)]
             ),
             strides=_strides([s * t for s, t in zip(strides, steps, strict=True)]),
         )

@@ -113,14 +113,14 @@ def _cofactors_impl(xp: Any, x: Any) -> Any:
     """From ``x = U S Vᴴ``: ``det(U) det(Vᴴ) U* adj(S) Vᵀ``, which singular values of 0 suit."""
     if x.size == 0:
         return x.copy()
-    if not xp.isfinite(x).all():
-        return xp.where(parts.has_nan(xp, x), x.dtype.type(np.nan), x)
-    u, s, vh = xp.linalg.svd(x)
+    bad = parts.has_nan(xp, x)
+    u, s, vh = xp.linalg.svd(xp.where(bad, x.dtype.type(0), x))
     ones = xp.ones((*s.shape[:-1], 1), s.dtype)
     before = xp.cumprod(xp.concatenate([ones, s[..., :-1]], -1), -1)
     after = xp.cumprod(xp.concatenate([ones, s[..., :0:-1]], -1), -1)[..., ::-1]
     scale = (before * after) * (xp.linalg.det(u) * xp.linalg.det(vh))[..., None]
-    return ((u.conj() * scale[..., None, :]) @ vh.conj()).astype(x.dtype, copy=False)
+    out = (u.conj() * scale[..., None, :]) @ vh.conj()
+    return xp.where(bad, x.dtype.type(np.nan), out.astype(x.dtype, copy=False))
 
 
 def _cofactors_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:

@@ -53,7 +53,7 @@ def gammasgn(x: Any) -> Array:
     below = jnp.where(x == floor, jnp.nan, negative)
     at_zero = jnp.where(jnp.signbit(x), -1, 1)
     sign = jnp.where(x < 0, below, jnp.where(x == 0, at_zero, 1))
-    return jnp.where(x == -jnp.inf, jnp.nan, sign).astype(x.dtype)
+    return jnp.where((x == -jnp.inf) | (x != x), jnp.nan, sign).astype(x.dtype)
 
 
 def gamma(x: Any) -> Array:

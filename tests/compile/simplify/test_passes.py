@@ -13,6 +13,7 @@ from adlib.compile.simplify.inlining import MOST_COPIED
 from adlib.core import check_jaxpr
 from adlib.core.array import to_numpy
 from adlib.core.program import run
+from adlib.custom_derivatives import linear_call
 
 V = np.arange(1.0, 4.0, dtype=np.float32)
 M = np.arange(6.0, dtype=np.float32).reshape(2, 3)
@@ -279,6 +280,28 @@ def test_a_checkpoint_is_not_merged_with_the_forward_pass():
     assert names.count("optimization_barrier") == 1
     eager = adlib.make_jaxpr(adlib.grad(adlib.checkpoint(jnp.sin, prevent_cse=False)))(1.0)
     assert "optimization_barrier" not in str(simplify(eager))
+
+
+def test_calls_with_rules_of_their_own_are_what_they_compute():
+    scale = jnp.float32(3)
+
+    @adlib.custom_batching.custom_vmap
+    def twice(x):
+        return x * 2
+
+    @twice.def_vmap
+    def batched(axis_size, in_batched, x):
+        return x + x, in_batched[0]
+
+    divide = lambda x, y: linear_call(lambda r, l: l / r, lambda r, c: c / r, y, x)  # noqa: E731, E741
+
+    def f(x, y):
+        return twice(x) * scale + divide(x, y)
+
+    closed = adlib.make_jaxpr(f)(jnp.asarray(V), jnp.asarray(V) + 5)
+    assert {"custom_vmap_call", "linear_call"} <= {e.primitive.name for e in closed.eqns}
+    names = {e.primitive.name for e in simplify(closed).eqns}
+    assert names <= {"mul", "add", "div", "convert_element_type"}, names
 
 
 def test_of_a_custom_root_its_solver_is_left():

@@ -33,8 +33,8 @@ def check_everywhere(jaxpr: Jaxpr) -> None:
             check_everywhere(inner)
 
 
-def check_simplification(closed: ClosedJaxpr, args, exact=True) -> ClosedJaxpr:
-    """Well-formed after each pass, of the same types, and equal in value."""
+def check_simplification(closed: ClosedJaxpr, args, exact=True, rounded=None) -> ClosedJaxpr:
+    """Well-formed after each pass, of the same types, and equal in value (to ``rounded``)."""
     wanted = run(closed, args)
     for step in simplify_steps(closed):
         check_everywhere(step.closed.jaxpr)
@@ -43,7 +43,9 @@ def check_simplification(closed: ClosedJaxpr, args, exact=True) -> ClosedJaxpr:
     simple = simplify(closed)
     for value, expected in zip(run(simple, args), wanted, strict=True):
         value, expected = np.asarray(to_numpy(value)), np.asarray(to_numpy(expected))
-        if exact:
+        if rounded:
+            np.testing.assert_allclose(value, expected, rtol=rounded, atol=rounded)
+        elif exact:
             np.testing.assert_array_equal(value, expected)
         else:
             np.testing.assert_allclose(value, expected, rtol=1e-11, atol=1e-11)
@@ -62,17 +64,22 @@ def samples():
     return found
 
 
+# What is written out as factorizations is equal but for rounding.
+ROUNDED = set("det slogdet cofactors pinv expm expm_frechet sqrtm_frechet qdwh".split())
+
+
 @pytest.mark.parametrize(("primitive", "sample"), samples())
 def test_samples_as_programs(primitive, sample):
     """Applied twice, to arguments and to constants."""
     case = Case(primitive, sample)
+    rounded = 1e-5 if primitive.name in ROUNDED else None
 
     def twice(*args):
         return [*case(*args), *case(*args)]
 
     closed = stage(twice, [a.aval for a in case.args])
-    check_simplification(closed, case.args)
-    check_simplification(stage(lambda: twice(*case.args), []), [])
+    check_simplification(closed, case.args, rounded=rounded)
+    check_simplification(stage(lambda: twice(*case.args), []), [], rounded=rounded)
 
 
 A = np.random.default_rng(1).normal(size=(4, 3))

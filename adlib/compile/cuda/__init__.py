@@ -1,0 +1,1 @@
+"""Compiled programs on a GPU: loop nests as CUDA C, everything else through CuPy."""
