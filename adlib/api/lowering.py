@@ -11,6 +11,7 @@ from adlib.base import tree
 from adlib.base.source import here
 from adlib.compile import engine, program
 from adlib.compile.costs import program_costs
+from adlib.compile.cuda.program import GpuProgram
 from adlib.compile.dispatch import executor
 from adlib.compile.loop_text import show
 from adlib.compile.native import KernelPart, part_of
@@ -30,6 +31,7 @@ FORMS = {
     "llvm": "LLVM's language, before its optimiser",
     "optimised llvm": "LLVM's language, after its optimiser",
     "asm": "machine code",
+    "cuda": "the kernels that a GPU would run, as CUDA C; needs none",
 }
 
 
@@ -93,6 +95,8 @@ class _Program:
             return str(simplify(self._closed))
         if form == "loops":
             return loops_text(self._schedule)
+        if form == "cuda":
+            return GpuProgram(self._closed).cuda
         text = self._native.llvm
         if not text or form == "llvm":
             return text or "nothing is native: all steps are calls"
@@ -155,11 +159,12 @@ class Lowered(_Program):
 
     def as_text(self, dialect: str | None = None) -> str:
         """The program in one of its forms, from ``"jaxpr"`` (the default) over ``"simplified"``,
-        ``"loops"``, ``"llvm"`` and ``"optimised llvm"`` to ``"asm"``.
+        ``"loops"``, ``"llvm"`` and ``"optimised llvm"`` to ``"asm"``; ``"cuda"`` is what a GPU
+        would run.
 
         Raises:
           ValueError: another form.
-          ImportError: the last two without llvmlite.
+          ImportError: optimised code and ``"asm"`` without llvmlite.
 
         >>> import adlib, adlib.numpy as jnp
         >>> lowered = adlib.jit(lambda x: jnp.sin(x) * 1.0 + jnp.sin(x)).lower(2.0)

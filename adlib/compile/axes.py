@@ -107,6 +107,14 @@ def ordered(
 _TILES = (32, 28, 24, 20, 16, 12, 10, 8)
 
 
+_MANY = 512  # tiles, from which on their order matters
+
+
+def _together(count: int) -> int:
+    """How many of so many tiles in a row make a larger one: about eight."""
+    return min([n for n in range(1, 17) if count % n == 0], key=lambda n: abs(n - 8))
+
+
 def tiled(body: Sequence[Any], extents: list[int]) -> list[int]:
     """Cut two axes into tiles where one access runs along the one axis and another along the
     other, as in a transpose; the new extents."""
@@ -128,10 +136,15 @@ def tiled(body: Sequence[Any], extents: list[int]) -> list[int]:
     first, second = sizes
     others = [a for a in range(rank - 1) if a != axis]
 
-    def cut(p: Position, buffer: int) -> Position:
-        kept = [p[a] for a in others]
-        return (*kept, p[axis] * first, p[rank - 1] * second, p[axis], p[rank - 1], p[-1])
+    counts = extents[axis] // first, extents[rank - 1] // second
+    # tiles of tiles, whose pages the processor still knows when it comes back to them
+    tall, wide = [1, 1] if counts[0] * counts[1] < _MANY else [_together(n) for n in counts]
 
+    def cut(p: Position, buffer: int) -> Position:
+        steps = [(p[axis] * s, p[rank - 1] * t) for s, t in zip(*sizes_of, strict=True)]
+        return (*[p[a] for a in others], *[c for pair in steps for c in pair], p[-1])
+
+    sizes_of = (first * tall, first, 1), (second * wide, second, 1)
     map_positions(body, cut)
     kept = [extents[a] for a in others]
-    return [*kept, extents[axis] // first, extents[rank - 1] // second, first, second]
+    return [*kept, counts[0] // tall, counts[1] // wide, tall, wide, first, second]

@@ -25,7 +25,8 @@ def executor(closed: ClosedJaxpr, xp: Any, donated: tuple[int, ...] = ()) -> Pro
 
     The flag ``jit_backend`` chooses: ``"auto"`` is native code where llvmlite is installed,
     ``"native"`` raises ImportError where it is not, ``"python"`` is the reference executor.
-    On a GPU, ``"auto"`` and ``"native"`` are CUDA kernels. Results may take the memory of the arguments whose numbers are ``donated``.
+    On a GPU, ``"auto"`` and ``"native"`` are CUDA kernels. Results may take the memory of the
+    arguments whose numbers are ``donated``.
     """
     chosen = config.jit_backend
     if chosen == "python":

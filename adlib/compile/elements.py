@@ -21,7 +21,7 @@ from adlib.compile.loopir import LoopBuilder, Position, Store, Value, part_type
 from adlib.compile.mathfns import complex_arithmetic
 from adlib.compile.mathfns.complex_arithmetic import Complex
 
-COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
+COMPLEX: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
 
 # Operations whose results a 16-bit type holds where it holds the operands.
 _EXACT = frozenset("neg abs floor ceil trunc round_even copysign min max".split())

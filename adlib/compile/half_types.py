@@ -14,7 +14,7 @@ from adlib.compile.builder import FLOAT32, FLOAT64, Scalar, select
 from adlib.core.dtypes import bfloat16
 
 FLOAT16 = np.dtype(np.float16)
-HALVES = frozenset({FLOAT16, bfloat16})
+HALVES: frozenset[np.dtype[Any]] = frozenset({FLOAT16, bfloat16})
 UINT16 = np.dtype(np.uint16)
 
 _UINT32 = np.dtype(np.uint32)

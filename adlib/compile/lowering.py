@@ -25,7 +25,7 @@ Lowering = Callable[..., Value]
 LOWERINGS: dict[str, Lowering] = {}
 
 # Types of the loop language's values.
-_REAL = frozenset(
+_REAL: frozenset[np.dtype[Any]] = frozenset(
     np.dtype(name)
     for name in "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64".split()
 )

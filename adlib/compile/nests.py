@@ -264,7 +264,7 @@ class GroupWriter(Reader):
         ]
         if not self.reductions and not pinned:
             extents = axes_.tiled(body, extents)
-            if len(extents) > rank:
+            if len(extents) > rank:  # the last two are those of a tile
                 return Loops(self._in_tiles(body, extents), extents, [], [])
         body, carried = _side_by_side(body, carried, extents, pinned)
         items = nested(body, range(pinned, len(extents)), carried)

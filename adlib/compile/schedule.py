@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -107,6 +108,8 @@ class Schedule:
                 self._give(atom)
         fences = sorted(set(self._barriers.values()))
         self.reasons += sinking.sink(self, fences)
+        if not inner:
+            self._turn_results()
         self.reasons += regions.form(self, fences)
 
     @property
@@ -475,27 +478,40 @@ class Schedule:
         than making it an array that shares memory."""
         if type(atom) is Var and self.seen_through(atom) and atom.aval.nbytes <= _SMALL_RESULT:
             self.materialize(atom)
-        self._turn(atom)
         self.need_array(atom)
 
-    def _turn(self, atom: Atom) -> None:
-        """Have the group that makes what a result is the transpose of write it transposed."""
-        if type(atom) is not Var or not self.seen_through(atom) or atom in self.outside:
-            return
-        eqn = self.virtual[atom]
-        (source,) = eqn.invars or [None]
-        at = self.where.get(source, -1) if type(source) is Var else -1
-        if eqn.primitive.name != "transpose" or at < 0 or source in self.outside:
-            return
-        group = self.steps[at]
-        if type(group) is not Group or self.uses.get(source) or source in self.jaxpr.outvars:
+    def _turn_results(self) -> None:
+        """Have groups that read arrays across write what results are the transposes of as these
+        lie: then all goes along in memory."""
+        results = [v for v in dict.fromkeys(self.jaxpr.outvars) if type(v) is Var]
+        needed = [v for v in results]
+        needed += [v for s in self.steps if type(s) is Call for v in s.eqn.invars]
+        for eqn in self.virtual.values():
+            if eqn.outvars[0] in self.outside and self.seen_through(eqn.outvars[0]):
+                needed += eqn.invars
+        times = Counter([v for v in needed if type(v) is Var])
+        for result in results:
+            if not self.seen_through(result) or times[result] > 1:
+                continue
+            eqn = self.virtual[result]
+            source = eqn.invars[0] if eqn.primitive.name == "transpose" else None
+            if type(source) is Var and times[source] == 1 and not self.uses.get(source):
+                self._turn(eqn, source)
+
+    def _turn(self, eqn: Eqn, source: Var) -> None:
+        at = self.where.get(source, -1)
+        group = self.steps[at] if at >= 0 else None
+        if type(group) is not Group or source.aval.shape != group.space:
             return
         made = next(e for e in group.eqns if e.outvars[0] is source)
-        if source.aval.shape != group.space or regions.reduced_axes(made):
+        reads = [(v, p) for v, places in group.reads.items() for p in places]
+        if regions.reduced_axes(made) or not runs_across(group.space, reads):
             return
-        group.turned[atom] = (source, tuple(eqn.params["permutation"]))
-        self.written.add(atom)
-        self.where[atom] = at
+        (result,) = eqn.outvars
+        group.turned[result] = (source, tuple(eqn.params["permutation"]))
+        self.outside.discard(source)
+        self.written.add(result)
+        self.where[result] = at
         self.reasons.append((eqn, f"written by group {at}, transposed"))
 
     def need_array(self, atom: Atom) -> None:

@@ -79,7 +79,7 @@ def default() -> Backend:
 
 def platform_of(device: Any) -> str:
     """The platform of a device, or that is called by one of its names."""
-    name = getattr(device, "platform", device)
+    name = str(getattr(device, "platform", device))
     return {"cuda": "gpu"}.get(name, name)
 
 

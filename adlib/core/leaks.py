@@ -7,6 +7,7 @@ mistake, not for everyday use.
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import types
 from typing import Any
@@ -79,7 +80,7 @@ def _holder(
             _, tracer, path = reached[id(held)]
             name = _module_of(holder)
             if name is None:
-                following[id(holder)] = (holder, tracer, _step(holder, held) + path)
+                following[id(holder)] = (holder, tracer, _step(holder, held, path))
             elif name.partition(".")[0] != "adlib":
                 return tracer, f"{_key(holder, held)}{path}, a variable of module {name}"
         if not following or len(seen) > _MOST:
@@ -102,17 +103,17 @@ def _key(holder: dict[Any, Any], held: Any) -> Any:
     return next((k for k, v in list(holder.items()) if v is held), "?")
 
 
-def _step(holder: Any, held: Any) -> str:
-    """How one goes from the holder to what it holds: an index, a key, an attribute."""
+def _step(holder: Any, held: Any, path: str) -> str:
+    """The path from the holder on: an index, a key or an attribute, then that of what it holds."""
     if isinstance(holder, (list, tuple)):
-        return f"[{next((i for i, v in enumerate(holder) if v is held), '?')}]"
+        return f"[{next((i for i, v in enumerate(holder) if v is held), '?')}]{path}"
     if type(holder) is dict:
-        return f"[{_key(holder, held)!r}]"
+        return f"[{_key(holder, held)!r}]{path}"
     if isinstance(holder, types.CellType):
-        return " (in a closure)"
+        return f" (in a closure){path}"
     attributes = getattr(holder, "__dict__", None)
     if isinstance(attributes, dict):
-        if held is attributes:
-            return ""
-        return f".{_key(attributes, held)}"
-    return f" ({type(holder).__name__})"
+        if held is attributes:  # ['name'] of the dictionary is .name of the object
+            return re.sub(r"^\['(\w+)'\]", r".\1", path)
+        return f".{_key(attributes, held)}{path}"
+    return f" ({type(holder).__name__}){path}"

@@ -90,6 +90,7 @@ def test_texts():
     assert "define" in lowered.as_text("llvm") and "define" in lowered.as_text("optimised llvm")
     assert "ret" in lowered.as_text("asm") and lowered.compile().as_text() == lowered.as_text("asm")
     assert len(lowered.compiler_ir().eqns) == 2
+    assert "  const float v2 = sinf(v1);" in lowered.as_text("cuda")
     with pytest.raises(ValueError, match="unknown dialect: 'hlo'. There are 'jaxpr'"):
         lowered.as_text("hlo")
 

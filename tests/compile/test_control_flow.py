@@ -168,6 +168,6 @@ def test_an_endless_loop_can_be_interrupted(calls):
         with pytest.raises(KeyboardInterrupt):
             started.set()
             spin(zero, jnp.float32(1))
-        assert time.perf_counter() - ended[0] < 1
+        assert time.perf_counter() - ended[0] < 5  # a second on a quiet machine
         thread.join()
         assert float(spin(jnp.float32(1), jnp.float32(5))[0]) == 5

@@ -13,7 +13,6 @@ import adlib.numpy as jnp
 from adlib import lax
 from adlib.base.config import enable_x64
 from adlib.compile import blas, fortran
-from adlib.compile.library import small_matrices
 from adlib.compile.program import Compiled
 from adlib.core.primitive import registry
 from adlib.core.program import program
@@ -267,83 +266,6 @@ def test_large_matrices_are_put_together_again(dtype):
     np.testing.assert_allclose(product, x[order], atol=eps * 10)
 
 
-# ------------------------------------------------------------ functions of matrices
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (2, 3, 3), (2, 3, 4, 4), (60, 60), (0, 0)])
-def test_determinants(shape, dtype):
-    def f(x):
-        return [*apply("det", x), *apply("slogdet", x)]
-
-    x = random(shape, dtype)
-    agree(f, x, factor=500, native=x.size > 0)
-    if x.size:
-        x[..., 0] = 0  # singular
-        agree(f, x, factor=500)
-        x[..., 0, 0] = np.nan
-        given, wanted, _ = compiled_and_reference(f, x)
-        if x.dtype.kind == "f" or shape[-1] < 4:  # NumPy says 0 of larger complex ones
-            same(given[:1], wanted[:1])
-        assert np.isnan(given[0]).all()
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_cofactors_and_pseudo_inverses(dtype):
-    x = random((3, 4, 4), dtype)
-    x[1, :, 0] = x[1, :, 1]  # singular
-    x[2, 1, 1] = np.inf
-    rtol = np.full(3, 1e-5, np.zeros(1, dtype).real.dtype)
-    agree(lambda x, r: [*apply("cofactors", x), *apply("pinv", x, r)], x, rtol, factor=500)
-    agree(lambda x, r: apply("pinv", x[:, :, :2], r), x, rtol, factor=500)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("scale", [0.1, 5.0])
-def test_exponentials(scale, dtype):
-    x = (scale * random((2, 5, 5), dtype)).astype(dtype)
-    direction = random((2, 5, 5), dtype, 1)
-    f = partial(apply, "expm")
-    agree(lambda x, e: [*f(x), *apply("expm_frechet", x, e)], x, direction, factor=2e4)
-    x[0, 1, 1], x[1, 1, 1] = np.nan, np.inf
-    agree(f, x)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("m, n", [(1, 1), (4, 2), (13, 20)])
-def test_sylvesters_equation(m, n, dtype):
-    a, b, c = [random((2, *s), dtype, i) for i, s in enumerate([(m, m), (n, n), (m, n)])]
-    a, b = (a / m + 2 * np.eye(m)).astype(dtype), (b / n + 2 * np.eye(n)).astype(dtype)
-    agree(partial(apply, "solve_sylvester"), a, b, c, factor=200)
-    a[1, 0, 0] = np.nan
-    agree(partial(apply, "solve_sylvester"), a, b, c, factor=200)
-
-
-@pytest.mark.parametrize("dtype", DTYPES[2:])
-def test_square_roots(dtype):
-    x = (random((3, 5, 5), dtype) + 4 * np.eye(5)).astype(dtype)
-    e = random((3, 5, 5), dtype, 1)
-    x[1] = 0
-    agree(partial(apply, "sqrtm"), x, factor=200)
-    x[1, 2, 3] = np.inf
-    agree(partial(apply, "sqrtm"), x, factor=200)
-    agree(lambda x, e: apply("sqrtm_frechet", x[::2], e[::2]), x, e, factor=2e3)
-
-
-@pytest.mark.parametrize("number", [-1, 1j, -1j, 0, -4 + 1e-9j, 1e200 - 1e200j, 1e-200j])
-def test_roots_of_numbers(number):
-    root = adlib.jit(partial(apply, "sqrtm"))(np.array([[number]], np.complex128))[0]
-    np.testing.assert_allclose(np.asarray(root)[0, 0], np.sqrt(complex(number)), rtol=1e-15)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(3, 3), (2, 2, 5, 3)])
-def test_polar_decompositions(shape, dtype):
-    for most in (10, 2):
-        f = partial(apply, "qdwh", is_hermitian=False, max_iterations=most, eps=None)
-        agree(f, random(shape, dtype), factor=200)
-
-
 @pytest.mark.parametrize(
     "primitive, sample",
     [p for p in SAMPLES if p.values[0].name in LINEAR_ALGEBRA],
@@ -352,65 +274,6 @@ def test_every_sample_is_native(primitive, sample):
     case = Case(primitive, samples_of(primitive)[sample])
     compiled = Compiled(stage(case, [a.aval for a in case.args]))
     assert compiled.schedule.native, compiled.source
-
-
-# ------------------------------------------------------- small matrices, as loops
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [1, 2, 5, 6, 12, 16])
-def test_many_small_matrices(n, dtype):
-    many = 2 * small_matrices.OFTEN
-    x = random((many, n, n), dtype)
-    x[0] = 0
-    definite = positive((many, n, n), dtype)
-    definite[1] *= -1
-    definite[2, -1, -1] = np.nan
-    definite[3, n // 2, 0] = np.nan
-
-    def f(x, definite, b):
-        factors, pivots, order = apply("lu", x)
-        outs = [factors, pivots, order, *apply("cholesky", definite)]
-        regular = x + 3 * n * jnp.eye(n, dtype=dtype)
-        lu, exchanges, _ = apply("lu", regular)
-        for trans, k in itertools.product((0, 1, 2), (1, 4)):
-            outs += apply("lu_solve", regular, lu, exchanges, b[..., :k], trans=trans)
-        return outs
-
-    agree(f, x, definite, random((many, n, 4), dtype, 1), factor=1e3)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("columns", [1, 3])
-def test_many_small_triangular_systems(columns, dtype):
-    n, many = 4, small_matrices.OFTEN
-    a = (0.3 * random((many, n, n), dtype) + 3 * np.eye(n)).astype(dtype)
-
-    def f(a, left, right):
-        outs = []
-        for side, lower, trans, conj, unit in itertools.product((False, True), repeat=5):
-            flags = dict(transpose_a=trans, conjugate_a=conj, unit_diagonal=unit, lower=lower)
-            b = left if side else right
-            outs += apply("triangular_solve", a, b, left_side=side, **flags)
-        return outs
-
-    sides = random((many, n, columns), dtype, 1), random((many, columns, n), dtype, 2)
-    agree(f, a, *sides, factor=100)
-
-
-def test_small_systems_in_long_loops():
-    def step(x, b):
-        x = jnp.linalg.solve(jnp.eye(3) * 4 + jnp.outer(x, b), b + x)
-        return x, jnp.linalg.cholesky(jnp.outer(x, x) + jnp.eye(3))
-
-    agree(lambda x, bs: lax.scan(step, x, bs), np.ones(3), random((100, 3), np.float64))
-
-
-def test_complex_division_does_not_overflow():
-    big = np.full((small_matrices.OFTEN, 1, 1), 1e200 + 1e200j)
-    flags = dict(left_side=True, lower=True, transpose_a=False, conjugate_a=False)
-    out = adlib.jit(partial(apply, "triangular_solve", unit_diagonal=False, **flags))(big, big)
-    np.testing.assert_allclose(np.asarray(out[0]), 1, rtol=1e-15)
 
 
 # ------------------------------------------------------------- degenerate matrices

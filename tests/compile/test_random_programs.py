@@ -21,6 +21,7 @@ from adlib import lax
 from adlib.compile.program import Compiled
 from adlib.compile.simplify import PASSES, Log
 from adlib.core import check_jaxpr
+from adlib.core.jaxpr import jaxpr_as_fun
 from tests.compile.noise import Noise, differences
 from tests.compile.random_programs import random_case
 from tests.compile.reducing import reduced
@@ -65,6 +66,27 @@ def test_program_of_a_seed(seed):
 @given(st.randoms(use_true_random=False))
 def test_program_that_shrinks(rng):
     check(random_case(rng, rng.randint(1, 5)))
+
+
+@pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")
+@pytest.mark.parametrize("seed", range(2000, 2025))
+def test_program_through_jit(seed):
+    """As users call it: the second call is a look-up in native code; with and without donation."""
+    case = random_case(random.Random(seed))
+    closed, values = case.closed, case.values
+    everything = tuple(range(len(values)))
+    with adlib.enable_x64(case.x64):
+        for donated in ((), everything):
+            jitted = adlib.jit(jaxpr_as_fun(closed), donate_argnums=donated)
+            results = []
+            with adlib.config.override(jit_backend="native"):
+                for _ in range(3):
+                    found = jitted(*[jnp.array(v) for v in values])
+                    results.append([np.asarray(r) for r in found])
+            for found in results:
+                wrong = differences(found, closed, values)
+                wrong = wrong and differences(found, closed, values, 40)
+                assert not wrong, f"donated {donated}: {wrong[0]}\n{closed}\non {values}"
 
 
 @pytest.mark.parametrize("seed", range(1000, 1025))

@@ -394,7 +394,7 @@ class Source:
 
     def launch(self, blocks: int, threads: int) -> Launch:
         """The kernel with the buffers that its text mentions."""
-        text = "\n".join(self.lines)
+        text = _indented([f"typedef {self.index} index;", *self.lines])
         buffers = [
             i for i in range(len(self.group.buffers)) if f"b{i}[" in text or f"(b{i})" in text
         ]
@@ -415,13 +415,23 @@ class Source:
             [
                 *tables,
                 f'extern "C" __global__ void {self.name}({", ".join(params)}) {{',
-                f"typedef {self.index} index;",
                 text,
                 "}",
                 *undone,
             ]
         )
         return Launch(self.name, source, blocks, threads, buffers, list(self.partials))
+
+
+def _indented(lines: Sequence[str]) -> str:
+    """Lines with two spaces for each open brace, and for a loop's single statement."""
+    found, depth = [], 1
+    for i, line in enumerate(lines):
+        depth -= line.startswith("}")
+        single = i and lines[i - 1].startswith("for (") and not lines[i - 1].endswith("{")
+        found.append("  " * (depth + bool(single)) + line.strip())
+        depth += line.count("{") - line.count("}") + line.startswith("}")
+    return "\n".join(found)
 
 
 class _Streamed(Statements):

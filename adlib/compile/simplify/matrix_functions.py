@@ -325,7 +325,8 @@ def _halley(u: Any, low: Any) -> tuple[Any, Any]:
     a = add(root, mul(rest, _like(low, 0.5)))
     b = mul(mul(sub(a, one), sub(a, one)), _like(low, 0.25))
     c = sub(add(a, b), one)
-    m, n, rank, dtype = *u.aval.shape[-2:], u.aval.ndim, u.aval.dtype
+    m, n = u.aval.shape[-2:]
+    rank, dtype = u.aval.ndim, u.aval.dtype
 
     def spread(number: Any) -> Any:
         return convert(_for_each_entry(number, u), dtype)
