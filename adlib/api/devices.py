@@ -30,7 +30,21 @@ class Device:
 
     @property
     def device_kind(self) -> str:
-        return self.platform
+        """``"cpu"``, or the name of the card."""
+        if self.platform == "cpu":
+            return "cpu"
+        name = cupy_.load().xp.cuda.runtime.getDeviceProperties(self.id)["name"]
+        return name.decode() if isinstance(name, bytes) else str(name)
+
+    def memory_stats(self) -> dict[str, int] | None:
+        """The card's memory in bytes, by all who use it: ``bytes_in_use`` and ``bytes_limit``;
+        None for the CPU."""
+        if self.platform == "cpu":
+            return None
+        cuda = cupy_.load().xp.cuda
+        with cuda.Device(self.id):
+            free, total = cuda.runtime.memGetInfo()
+        return {"bytes_in_use": total - free, "bytes_limit": total}
 
     @property
     def process_index(self) -> int:

@@ -12,7 +12,7 @@ from adlib.api import arguments
 from adlib.api.arguments import Partial, check_callable, describe_type
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import Array, ArrayImpl
+from adlib.core.array import Array, ArrayImpl, from_nothing
 from adlib.core.avals import ShapedArray, Zero
 from adlib.core.evaluate import EvalTrace
 from adlib.core.trace import state
@@ -211,7 +211,7 @@ def _basis(avals: Sequence[ShapedArray], start: int, stop: int) -> list[ArrayImp
             flat[index - start, index - offset] = 1
         shape = (stop - start, *aval.shape)
         result.append(
-            ArrayImpl(flat.reshape(shape), ShapedArray(shape, aval.dtype, aval.weak_type))
+            from_nothing(flat.reshape(shape), ShapedArray(shape, aval.dtype, aval.weak_type))
         )
         offset += aval.size
     return result

@@ -11,7 +11,8 @@ from adlib.core.jaxpr import Var
 
 
 class DotPart:
-    """``gemm`` for each entry of the batch, or ``syrk`` for a matrix times its transpose.
+    """``gemm`` for each entry of the batch, ``syrk`` for a matrix times its transpose, ``trmm``
+    where one is triangular: half the work.
 
     BLAS counts columns first, so that the row-major result C is its C transposed, which is the
     product of the transposed operands in the other order.
@@ -29,12 +30,28 @@ class DotPart:
         (left, self.left), (right, self.right) = step.operands
         self.symmetric = left is right and dots.is_symmetric(self.dims, self.left, self.right)
         self.symmetric &= step.onto is None
+        self.triangle = self._find_triangle(left, right) if step.onto is None else -1
         self.variables: list[Var] = [left, right]
         if step.onto is not None:
             self.variables.append(step.onto)
         self.variables.append(step.eqn.outvars[0])
         d = self.dims
-        self.work = d.batch * d.rows * d.columns * d.inner // (16 if self.symmetric else 8)
+        self.work = d.batch * d.rows * d.columns * d.inner
+        self.work //= 16 if self.symmetric or self.triangle >= 0 else 8
+
+    def _find_triangle(self, left: Var, right: Var) -> int:
+        """Which operand is a triangular matrix, in memory as BLAS takes it; -1 if none is."""
+        d = self.dims
+        for number, var, other, n in (
+            (0, left, self.right, d.rows),
+            (1, right, self.left, d.columns),
+        ):
+            matrix = (self.left, self.right)[number]
+            whole = matrix.leading == n == d.inner and n >= dots.TRIANGULAR
+            if var in self.step.lower and whole and not other.flipped:
+                if other.leading == (d.columns if number == 0 else d.inner):
+                    return number
+        return -1
 
     def share(self, read: Var, written: Var) -> bool:
         """Whether the result may lie where ``read`` does: what the product is added to, may."""
@@ -55,6 +72,8 @@ class DotPart:
             target = code.at(out, code.mul(i, d.rows * d.columns), e.whole)
             if self.symmetric:
                 self._syrk(code, places[0], target)
+            elif self.triangle >= 0:
+                self._trmm(code, places, target)
             else:
                 self._gemm(code, places[0], places[1], target)
         code.finish()
@@ -77,3 +96,14 @@ class DotPart:
             (self.step.scale, e), matrix, self.left.leading, (0.0, e), target, d.rows, hidden=2,
         )  # fmt: skip
         code.mirror(e, target, d.rows)
+
+    def _trmm(self, code: Code, places: list[str], target: str) -> None:
+        """In place of a copy of the other operand. The lower triangle is BLAS's upper one."""
+        d, e, number = self.dims, self.e, self.triangle
+        matrix = (self.left, self.right)[number]
+        code.copy(target, places[1 - number], d.rows * d.columns * e.size)
+        code.call(
+            self.letter + "trmm", "RL"[number], "U", "T" if matrix.flipped else "N", "N",
+            d.columns, d.rows, (self.step.scale, e), places[number], d.inner, target, d.columns,
+            hidden=4,
+        )  # fmt: skip

@@ -177,6 +177,9 @@ def _factor(atom: Atom) -> float | None:
 
 # --------------------------------------------------------------------------- BLAS
 
+# Rows of a triangular matrix from which leaving its zeros out is faster.
+TRIANGULAR = 32
+
 # Rows from which computing one triangle, and copying it, is faster than computing both.
 _SYMMETRIC = 96
 

@@ -63,4 +63,3 @@ def _copy(
         if all([a is b for a, b in zip(args, first.args, strict=True)]):
             return first
     return Value(item.op, item.dtype, args, attr, item.part)
-

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +27,7 @@ from adlib.compile import (
     random_keys,
     regions,
     sinking,
+    turning,
     views,
 )
 from adlib.compile.loopir import Position
@@ -92,6 +92,7 @@ class Schedule:
         self._groups: dict[tuple[int, ...], list[int]] = {}
         self._barriers: dict[Var, int] = {}  # their results, and the first steps to read these
         self._readers = dots.Readers(self.jaxpr)
+        self._lower: set[Var] = set()  # lower triangular matrices
         self._done: set[int] = set()  # equations that are part of steps scheduled before them
         try:
             for eqn in self.jaxpr.eqns:
@@ -109,7 +110,7 @@ class Schedule:
         fences = sorted(set(self._barriers.values()))
         self.reasons += sinking.sink(self, fences)
         if not inner:
-            self._turn_results()
+            self.reasons += turning.turn(self)
         self.reasons += regions.form(self, fences)
 
     @property
@@ -211,7 +212,8 @@ class Schedule:
             eqn = eqn.replace(outvars=followers[-1].outvars)
             self._done.update(map(id, followers))
         read = [v for v, _ in operands] + ([] if onto is None else [onto])
-        number = self._native_step(Dot(eqn, operands, scale, onto), eqn, read)
+        lower = frozenset([v for v, _ in operands if v in self._lower])
+        number = self._native_step(Dot(eqn, operands, scale, onto, lower), eqn, read)
         self.reasons.append((eqn, f"step {number}: a matrix product by BLAS"))
         self.reasons += [(e, f"fused: part of the product of step {number}") for e in followers]
 
@@ -273,6 +275,8 @@ class Schedule:
     def _library(self, eqn: Eqn) -> None:
         operands = [self.in_memory(atom) for atom in eqn.invars]
         number = self._native_step(Library(eqn, operands), eqn, operands)
+        if eqn.primitive.name == "cholesky":
+            self._lower.update(eqn.outvars)
         self.reasons.append((eqn, f"step {number}: native code for {eqn.primitive.name}"))
 
     def _all_native(self, eqn: Eqn) -> bool:
@@ -479,40 +483,6 @@ class Schedule:
         if type(atom) is Var and self.seen_through(atom) and atom.aval.nbytes <= _SMALL_RESULT:
             self.materialize(atom)
         self.need_array(atom)
-
-    def _turn_results(self) -> None:
-        """Have groups that read arrays across write what results are the transposes of as these
-        lie: then all goes along in memory."""
-        results = [v for v in dict.fromkeys(self.jaxpr.outvars) if type(v) is Var]
-        needed = [v for v in results]
-        needed += [v for s in self.steps if type(s) is Call for v in s.eqn.invars]
-        for eqn in self.virtual.values():
-            if eqn.outvars[0] in self.outside and self.seen_through(eqn.outvars[0]):
-                needed += eqn.invars
-        times = Counter([v for v in needed if type(v) is Var])
-        for result in results:
-            if not self.seen_through(result) or times[result] > 1:
-                continue
-            eqn = self.virtual[result]
-            source = eqn.invars[0] if eqn.primitive.name == "transpose" else None
-            if type(source) is Var and times[source] == 1 and not self.uses.get(source):
-                self._turn(eqn, source)
-
-    def _turn(self, eqn: Eqn, source: Var) -> None:
-        at = self.where.get(source, -1)
-        group = self.steps[at] if at >= 0 else None
-        if type(group) is not Group or source.aval.shape != group.space:
-            return
-        made = next(e for e in group.eqns if e.outvars[0] is source)
-        reads = [(v, p) for v, places in group.reads.items() for p in places]
-        if regions.reduced_axes(made) or not runs_across(group.space, reads):
-            return
-        (result,) = eqn.outvars
-        group.turned[result] = (source, tuple(eqn.params["permutation"]))
-        self.outside.discard(source)
-        self.written.add(result)
-        self.where[result] = at
-        self.reasons.append((eqn, f"written by group {at}, transposed"))
 
     def need_array(self, atom: Atom) -> None:
         """Note that a value is needed as an array; a view's operand is, then, too."""

@@ -93,9 +93,10 @@ class Dot:
     Attributes:
       scale: a number that the product is multiplied by.
       onto: a variable in memory that the product is added to.
+      lower: variables that are lower triangular matrices.
     """
 
-    __slots__ = ("eqn", "onto", "operands", "scale")
+    __slots__ = ("eqn", "lower", "onto", "operands", "scale")
 
     def __init__(
         self,
@@ -103,11 +104,13 @@ class Dot:
         operands: list[tuple[Var, dots.Matrix]],
         scale: float = 1.0,
         onto: Var | None = None,
+        lower: frozenset[Var] = frozenset(),
     ) -> None:
         self.eqn = eqn
         self.operands = operands
         self.scale = scale
         self.onto = onto
+        self.lower = lower
 
 
 class Control:

@@ -284,7 +284,7 @@ def _index_batch(
     return from_nothing(np.arange(axis.size, dtype=np.int32), aval), 0
 
 
-axis_index_p = define_primitive(
+axis_index_p: Primitive = define_primitive(
     "axis_index",
     shape=lambda *, axis_name: ShapedArray((), np.dtype(np.int32)),
     kernel=_unbound,

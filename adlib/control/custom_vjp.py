@@ -356,13 +356,13 @@ def _argument_cotangents(
             f"{who} returned for argument {i} a cotangent of structure "
             f"{PyTreeDef(structure)}, but the argument has {PyTreeDef(subtree)}.{here()}"
         )
-    results = []
+    results: list[Any] = []
     for leaf, aval in zip(leaves, avals, strict=True):
         wanted = aval.to_tangent_aval()
         if leaf is None or wanted.dtype == dtypes.float0:
             results.append(Zero(wanted))
             continue
-        value = leaf if type(leaf) is Zero else as_value(leaf, who)
+        value: Any = leaf if type(leaf) is Zero else as_value(leaf, who)
         if not same_type(value.aval, wanted):
             raise ValueError(
                 f"{who} returned for argument {i} a cotangent of type {value.aval.str_short()}, "

@@ -70,7 +70,7 @@ def _holder(
                 return tracer, f"{name}{path}, {place}"
         objects = [held for held, _, _ in reached.values()]
         ours = {id(reached), id(objects), *map(id, reached.values())}
-        following = {}
+        following: dict[int, tuple[Any, Any, str]] = {}
         for holder in gc.get_referrers(*objects):
             if id(holder) in seen or id(holder) in ours or isinstance(holder, types.FrameType):
                 continue
@@ -78,11 +78,11 @@ def _holder(
             if held is None:
                 continue
             _, tracer, path = reached[id(held)]
-            name = _module_of(holder)
-            if name is None:
+            module = _module_of(holder)
+            if module is None:
                 following[id(holder)] = (holder, tracer, _step(holder, held, path))
-            elif name.partition(".")[0] != "adlib":
-                return tracer, f"{_key(holder, held)}{path}, a variable of module {name}"
+            elif module.partition(".")[0] != "adlib":
+                return tracer, f"{_key(holder, held)}{path}, a variable of module {module}"
         if not following or len(seen) > _MOST:
             return None
         seen |= following.keys()

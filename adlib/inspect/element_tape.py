@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from adlib.core import ClosedJaxpr, Eqn, Jaxpr, Literal, dtypes
-from adlib.core.array import as_value
+from adlib.core import ClosedJaxpr, Eqn, Jaxpr, Literal, backend, dtypes
+from adlib.core.array import ArrayImpl, as_value, table
 from adlib.core.jaxpr import eval_jaxpr
 from adlib.core.printer import variable_names
 from adlib.experimental.sparse.patterns import Value, identity, result_patterns
@@ -433,7 +433,10 @@ class ElementTape:
         return slot
 
     def _stack(self, slots: list[Slot]) -> Slot:
-        value = as_value(np.stack([to_numpy(slot.value) for slot in slots]))
+        arrays = [slot.value for slot in slots]
+        on, parts = backend.place([x._value for x in arrays], [x.free for x in arrays], "stack")
+        shape = (len(slots), *slots[0].shape)
+        value = ArrayImpl(on.xp.stack(parts), arrays[0].aval.update(shape=shape, weak_type=False))
         origins = frozenset().union(*[slot.origins for slot in slots])
         result = self._slot(slots[0].name.rstrip("₀₁₂₃₄₅₆₇₈₉"), value, origins)
         if origins:
@@ -454,7 +457,7 @@ def _evaluated(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list
 
 
 def _filled(slot: Slot, number: float) -> Any:
-    return as_value(np.full(slot.shape, number, slot.value.aval.dtype))
+    return table(np.full(slot.shape, number, slot.value.aval.dtype))
 
 
 def _mapped(function: Any, seeds: Any) -> list[Any]:

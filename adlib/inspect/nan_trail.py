@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adlib.core import Literal, Var, dtypes
+from adlib.core import Literal, Var, backend, dtypes
 from adlib.inspect.evaluation import Execution
 from adlib.inspect.rule_texts import result_text
 from adlib.inspect.summaries import ArraySummary, summarize, to_numpy
@@ -116,10 +116,11 @@ def status_of(array: Any) -> str:
     """``nan`` or ``inf`` where an array holds one, else ``good``."""
     if not dtypes.is_inexact(array.aval.dtype):
         return "good"
-    value = to_numpy(array)
-    if np.isnan(value).any():
+    value = array._value
+    xp = backend.of_array(value).xp
+    if xp.isnan(value).any():
         return "nan"
-    return "inf" if np.isinf(value).any() else "good"
+    return "inf" if xp.isinf(value).any() else "good"
 
 
 def trail_rows(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adlib.core import Literal, Var
+from adlib.core import Literal, Var, backend
 from adlib.core.printer import variable_names
 from adlib.inspect.evaluation import Execution, Step, run_forward, run_reverse
 from adlib.inspect.nan_causes import derivative_cause, primal_cause
@@ -23,7 +23,7 @@ from adlib.inspect.programs import (
     trace_program,
 )
 from adlib.inspect.rule_texts import cotangent_name, result_text, tangent_name
-from adlib.inspect.summaries import ArraySummary, summarize, to_json, to_numpy
+from adlib.inspect.summaries import ArraySummary, summarize, to_json
 from adlib.inspect.texts import literal_text
 
 VERSION = 2
@@ -200,22 +200,25 @@ def _worst(kinds: Any) -> str:
 
 
 def _first_index(array: Any, kind: str) -> tuple[int, ...]:
-    value = to_numpy(array)
-    bad = np.isnan(value) if kind == "nan" else np.isinf(value)
-    return tuple(int(i) for i in np.argwhere(bad)[0]) if value.ndim else ()
+    value = array._value
+    xp = backend.of_array(value).xp
+    bad = xp.isnan(value) if kind == "nan" else xp.isinf(value)
+    return tuple(xp.argwhere(bad)[0].tolist()) if value.ndim else ()
 
 
 def _entry(array: Any, index: tuple[int, ...]) -> Any:
     """The entry that an elementwise operation reads for the result's entry ``index``."""
     if array is None or not hasattr(array, "aval"):
         return None
-    value = to_numpy(array)
+    value = array._value
     if value.ndim and value.ndim != len(index):
         return None
     try:
         entry = value[index] if value.ndim else value[()]
     except IndexError:
         return None
+    if not isinstance(value, np.ndarray):
+        entry = entry.get()[()]  # one number from the GPU
     return entry.item() if isinstance(entry, np.generic) and entry.dtype.kind in "fiub" else (
         float(entry) if entry.dtype.kind != "c" else None
     )  # fmt: skip

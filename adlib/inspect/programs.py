@@ -14,7 +14,7 @@ import adlib
 from adlib.api.input_names import argument_names, leaf_names
 from adlib.base import tree
 from adlib.core import ClosedJaxpr, Eqn, Jaxpr, Literal, Var, dtypes
-from adlib.core.array import as_value
+from adlib.core.array import Array, as_value, table
 
 
 @dataclass(frozen=True)
@@ -190,21 +190,21 @@ def output_names(program: Program) -> list[str]:
 def _ones(aval: Any) -> Any:
     if not dtypes.is_inexact(aval.dtype):
         return None
-    return as_value(np.ones(aval.shape, aval.dtype))
+    return table(np.ones(aval.shape, aval.dtype))
 
 
 def _seed(what: str, name: str, seed: Any, aval: Any) -> Any:
     if not dtypes.is_inexact(aval.dtype):
         return None
     if seed is None:
-        return as_value(np.zeros(aval.shape, aval.dtype))
-    array = np.asarray(seed)
+        return table(np.zeros(aval.shape, aval.dtype))
+    array = seed if isinstance(seed, Array) else table(np.array(seed))  # goes where x is
     if array.shape != aval.shape:
         raise ValueError(
             f"the {what} of {name} must have its shape {aval.shape}; it was given "
             f"an array of shape {array.shape}."
         )
-    return as_value(array.astype(aval.dtype))
+    return array.astype(aval.dtype)
 
 
 def _short(value: Any) -> str:

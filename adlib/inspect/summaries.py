@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from adlib.core import dtypes
+from adlib.core import array as core_array
+from adlib.core import backend, dtypes
 
 MOST_VALUES = 16
 PREVIEW_ROWS, PREVIEW_COLUMNS = 8, 16
@@ -90,12 +91,13 @@ def summarize(array: Any) -> ArraySummary:
     aval = array.aval
     if not _is_number(aval.dtype):
         return ArraySummary(aval.str_short(), aval.size, aval.nbytes, aval.size)
-    value = to_numpy(array)
+    value = array._value  # reduced where it is: no large array leaves the GPU
+    xp = backend.of_array(value).xp
     plain = _plain(value)
-    finite = np.isfinite(plain)
+    finite = xp.isfinite(plain)
     count = int(finite.sum())
     good = plain if count == plain.size else plain[finite]
-    nans = int(np.isnan(plain).sum()) if count < plain.size else 0
+    nans = int(xp.isnan(plain).sum()) if count < plain.size else 0
     statistics = (
         {"min": float(good.min()), "max": float(good.max()), "mean": _mean(good)} if count else {}
     )
@@ -108,15 +110,14 @@ def summarize(array: Any) -> ArraySummary:
         nans=nans,
         infs=int(plain.size) - count - nans,
         values=tuple(_entry(entry) for entry in value.ravel().tolist()) if small else None,
-        preview=_preview(plain),
+        preview=_preview(plain, xp),
         **statistics,
     )
 
 
 def to_numpy(array: Any) -> np.ndarray[Any, Any]:
     """The entries of a concrete Array, on the host."""
-    value = array._value
-    return np.asarray(value.get() if hasattr(value, "get") else value)
+    return core_array.to_numpy(array)
 
 
 def _is_number(dtype: Any) -> bool:
@@ -127,15 +128,15 @@ def _is_small_float(dtype: Any) -> bool:
     return dtype != dtypes.float0 and dtypes.is_inexact(dtype)
 
 
-def _plain(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Entries as real numbers that NumPy can reduce: magnitudes of complex ones."""
+def _plain(value: Any) -> Any:
+    """Entries as real numbers that can be reduced: magnitudes of complex ones."""
     if value.dtype.kind == "c":
         with np.errstate(all="ignore"):
-            return np.abs(value)
+            return abs(value)
     return value if value.dtype == np.float64 else value.astype(np.float64)
 
 
-def _mean(good: np.ndarray[Any, Any]) -> float:
+def _mean(good: Any) -> float:
     with np.errstate(over="ignore"):
         return float(good.mean())
 
@@ -144,13 +145,13 @@ def _entry(entry: Any) -> Any:
     return str(entry).strip("()") if isinstance(entry, complex) else entry
 
 
-def _preview(plain: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], ...]:
+def _preview(plain: Any, xp: Any) -> tuple[tuple[float, ...], ...]:
     if plain.size < 2:
         return ()
     grid = plain.reshape(-1, plain.shape[-1]) if plain.shape[-1] else plain.reshape(1, -1)
     rows = even_positions(grid.shape[0], PREVIEW_ROWS)
     columns = even_positions(grid.shape[1], PREVIEW_COLUMNS)
-    picked = grid[np.ix_(rows, columns)]
+    picked = grid[xp.asarray(rows)[:, None], xp.asarray(columns)]
     return tuple(tuple(float(f"{entry:.4g}") for entry in row) for row in picked.tolist())
 
 

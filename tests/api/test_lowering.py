@@ -7,6 +7,7 @@ import adlib
 import adlib.numpy as jnp
 from adlib import lax
 from adlib.compile import engine
+from adlib.scipy.special import expn
 
 pytest.importorskip("llvmlite")
 
@@ -90,14 +91,14 @@ def test_texts():
     assert "define" in lowered.as_text("llvm") and "define" in lowered.as_text("optimised llvm")
     assert "ret" in lowered.as_text("asm") and lowered.compile().as_text() == lowered.as_text("asm")
     assert len(lowered.compiler_ir().eqns) == 2
-    assert "  const float v2 = sinf(v1);" in lowered.as_text("cuda")
+    assert "  const float v1 = sinf(v0);" in lowered.as_text("cuda")
     with pytest.raises(ValueError, match="unknown dialect: 'hlo'. There are 'jaxpr'"):
         lowered.as_text("hlo")
 
 
 def test_calls_are_listed_with_the_reason():
-    text = adlib.jit(jnp.linalg.inv).lower(jnp.eye(3)).as_text("loops")
-    assert "lu(f32[3,3])" in text and "\n  # not fused" in text
+    text = adlib.jit(lambda x: expn(2, x)).lower(jnp.ones(3)).as_text("loops")
+    assert "expn(" in text and "\n  # not fused" in text
 
 
 def test_texts_without_llvmlite(monkeypatch):

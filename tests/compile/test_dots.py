@@ -9,6 +9,7 @@ import adlib
 import adlib.numpy as jnp
 from adlib import lax
 from adlib.base.config import enable_x64
+from adlib.compile.native import part_of
 from adlib.compile.program import Compiled
 from adlib.compile.simplify import simplify
 from adlib.compile.steps import Dot, Group
@@ -180,6 +181,36 @@ def test_hessian_of_squares_is_one_product():
     assert dot.scale == 2.0
     (left, first), (right, second) = dot.operands
     assert left is right and first.flipped != second.flipped
+
+
+# ---------------------------------------------------------------- triangular matrices
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(40, 40), (3, 40, 40)])
+def test_triangular_factors(shape, dtype):
+    """On either side, as it is and transposed, scaled, with the other as it lies or not."""
+    n = shape[-1]
+    x, a = random(*shape, dtype=dtype), random(*shape, dtype=dtype, seed=1)
+    a = (a @ a.conj().swapaxes(-1, -2) + n * np.eye(n)).astype(dtype)
+    wide = random(*shape[:-1], n + 5, dtype=dtype, seed=2)
+
+    def f(a, x, wide):
+        factor = lax.linalg.cholesky(a)
+        turned = factor.mT
+        sides = [factor @ x, turned @ x, x @ factor, x @ turned]
+        return [*sides, -2.0 * (factor @ wide), wide.mT @ factor, factor @ x.mT, x + turned @ x.mT]
+
+    compiled = Compiled(adlib.make_jaxpr(f)(a, x, wide))
+    steps = agree(f, a, x, wide, factor=50)
+    parts = [
+        part_of(compiled.schedule, number, "p")
+        for number, step in enumerate(compiled.schedule.steps)
+        if isinstance(step, Dot)
+    ]
+    assert len(parts) == sum(isinstance(s, Dot) for s in steps) == 8
+    # not where the other operand lies by columns, nor where the product is added to an array
+    assert sum(part.triangle >= 0 for part in parts) == 5
 
 
 # ------------------------------------------------------------------ simplification

@@ -334,3 +334,18 @@ def test_twenty_thousand_equations():
     for _ in range(10_000):
         wanted = np.sin(wanted) * np.float32(1.01)
     np.testing.assert_allclose(adlib.jit(f)(x), wanted, rtol=1e-3)
+
+
+def test_code_for_another_processor(run_python, monkeypatch):
+    """Tools that do not know this one's instructions ask for an older one."""
+    code = """
+import numpy as np, adlib, adlib.numpy as jnp
+from adlib.compile import engine
+x = np.linspace(-3, 3, 1000, dtype=np.float32)
+with adlib.config.override(jit_backend="native"):
+    f = adlib.jit(lambda x: (jnp.tanh(x).sum(), jnp.exp(x)))
+    np.testing.assert_allclose(f(x)[1], np.exp(x), rtol=1e-6)
+print("generic" in engine.identity().split())
+"""
+    monkeypatch.setenv("ADLIB_JIT_CPU", "generic")
+    assert run_python(code).strip() == "True"

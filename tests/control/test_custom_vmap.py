@@ -29,7 +29,8 @@ def made(calls):
 def test_the_rule_is_used_under_vmap_only():
     calls = []
     f = made(calls)
-    assert f(1.0, 2.0) == jnp.sin(1.0) * 2 and jit(f)(1.0, 2.0) == jnp.sin(1.0) * 2
+    assert f(1.0, 2.0) == jnp.sin(1.0) * 2
+    np.testing.assert_allclose(jit(f)(1.0, 2.0), 2 * np.sin(1.0), rtol=1e-6)
     assert calls == []
     np.testing.assert_allclose(vmap(f, (0, None))(X, 2.0), 20 * np.sin(X), rtol=1e-6)
     np.testing.assert_allclose(vmap(jit(f), (0, None))(X, 2.0), 20 * np.sin(X), rtol=1e-6)

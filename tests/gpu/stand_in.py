@@ -7,7 +7,9 @@ What runs here may still differ on a card; what fails here fails there.
 
 from __future__ import annotations
 
+import contextlib
 import operator
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -198,6 +200,27 @@ class _Module(ModuleType):
         return made
 
 
+RUNTIME = SimpleNamespace(
+    getDeviceCount=lambda: 1,
+    getDeviceProperties=lambda number: {"name": b"Stand-in 1000", "totalGlobalMem": 8 * 10**9},
+    memGetInfo=lambda: (6 * 10**9, 8 * 10**9),
+    driverGetVersion=lambda: 12040,
+    runtimeGetVersion=lambda: 12020,
+)
+
+
+class Event:
+    """A mark in the stream; here everything before it is done when it is recorded."""
+
+    at: float
+
+    def record(self) -> None:
+        self.at = time.perf_counter()
+
+    def synchronize(self) -> None:
+        pass
+
+
 class Cupy(_Module):
     """The top module."""
 
@@ -209,8 +232,13 @@ class Cupy(_Module):
         self.special = _Module("cupyx.scipy.special", scipy.special)
         self.waits = 0
         stream = SimpleNamespace(synchronize=self._wait)
-        runtime = SimpleNamespace(getDeviceCount=lambda: 1)
-        self.cuda = SimpleNamespace(get_current_stream=lambda: stream, runtime=runtime)
+        self.cuda = SimpleNamespace(
+            get_current_stream=lambda: stream,
+            runtime=RUNTIME,
+            Device=contextlib.nullcontext,
+            Event=Event,
+            get_elapsed_time=lambda start, end: 1000 * (end.at - start.at),
+        )
         self.lib = SimpleNamespace(
             stride_tricks=SimpleNamespace(
                 as_strided=_wrapped(np.lib.stride_tricks.as_strided),

@@ -91,6 +91,8 @@ def test_small_things():
     assert lax.reshape(jnp.asarray(X), 6).shape == (6,)
     assert isinstance(lax.unstack(jnp.asarray(X), 0), tuple)
     assert np.isnan(special.gammasgn(jnp.nan))
+    for product in (special.xlogy, special.xlog1py):
+        assert np.isnan(product(0.0, jnp.nan)) and float(product(0.0, jnp.inf)) == 0.0
     assert lax.nextafter(x1=1.0, x2=2.0) > 1.0
     with pytest.raises(ValueError, match="std: dtype must be floating or complex"):
         jnp.std(jnp.asarray(X), dtype=int)

@@ -20,6 +20,7 @@ from adlib.compile import engine
 from adlib.compile.llvm_module import Module, type_name
 
 _UNROLLED = 4  # rounds of a loop within a tile that LLVM may write out
+_MOST_ROWS = 14  # of a tile: of more, LLVM keeps the elements in registers that it has not
 _LATENCY = 4  # cycles until the result of a multiply-add can be used
 
 
@@ -366,8 +367,8 @@ def _plan(itemsize: int, rows: Axis, vector: Axis, rounds: int) -> Plan:
     blocks = -(-vector.size // lanes)
     best, least = Plan(1, 1, lanes), math.inf
     for vectors in range(1, min(blocks, 8) + 1):
-        for count in range(1, rows.size + 1):
-            if vectors * count + vectors + 1 > machine.registers or count > 28:
+        for count in range(1, min(rows.size, _MOST_ROWS) + 1):
+            if vectors * count + vectors + 1 > machine.registers:
                 break
             cycles = _cycles(machine, count, vectors, rows, vector)
             read = vectors * lanes * itemsize

@@ -31,6 +31,7 @@ _LARGE = 1 << 20  # bytes of operands that do not stay in a core's cache
 _WORTH = 1 << 23  # multiplications that are worth waking threads for
 _MANY_TAPS = 64  # of a window: so much is done for each element of the result
 _MOST_SUMS = 1 << 26  # bytes of the chunks' sums
+_ROWS = 14  # of a tile are enough
 _CHUNKS = 16  # of the batch; sums over it are made of half as many
 
 
@@ -360,9 +361,14 @@ def _contraction(
         del axes["batch"]
     order = ["group", "batch", *range(len(loops.places)), "outputs"]
     others = merged([axes[k] for k in order if k in axes])
-    # rows of a tile share what does not depend on them
-    which = 2 if vector.left else 3
-    rows = max([a for a in others if a[which] == 0], key=lambda a: a.size, default=Axis(1, 0, 0, 0))
+    # rows of a tile share what does not depend on them; those that lie close to each other
+    # do not compete for places in the cache
+    which, other = (2, 3) if vector.left else (3, 2)
+    rows = max(
+        [a for a in others if a[which] == 0],
+        key=lambda a: (min(a.size, _ROWS), -a[other]),
+        default=Axis(1, 0, 0, 0),
+    )
     outer = [a for a in others if a is not rows]
     sums = [*loops.taps, *([] if sliced == "features" else [loops.inputs])]
     sums.sort(key=lambda a: (-a.left, -a.right))

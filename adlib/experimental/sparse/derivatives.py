@@ -12,7 +12,7 @@ from adlib.api.arguments import Partial, check_callable, normalize_argnums, sele
 from adlib.api.derivatives import grad
 from adlib.base.source import here
 from adlib.core import dtypes
-from adlib.core.array import Array, ArrayImpl, as_value
+from adlib.core.array import Array, as_value, from_nothing, to_numpy
 from adlib.core.avals import Zero
 from adlib.core.evaluate import EvalTrace
 from adlib.core.trace import state
@@ -269,7 +269,7 @@ def _seeds(avals: Sequence[Any], colours: Any) -> Callable[[int, int], list[Any]
             seed = np.arange(a, b)[:, None] == mine[None, :]
             shape = (b - a, *aval.shape)
             found.append(
-                ArrayImpl(seed.astype(aval.dtype).reshape(shape), aval.update(shape=shape))
+                from_nothing(seed.astype(aval.dtype).reshape(shape), aval.update(shape=shape))
             )
             start += aval.size
         return found
@@ -283,7 +283,7 @@ def _mapped(function: Callable[..., Any], seeds: list[Any], count: int) -> Any:
         return np.zeros((0, 0))
     axis = AxisData(None, count)
     pairs = batch_flat(function, axis, seeds, [0] * len(seeds))
-    blocks = [np.asarray(at_front(axis, v, d)._value).reshape(count, -1) for v, d in pairs]
+    blocks = [to_numpy(at_front(axis, v, d)).reshape(count, -1) for v, d in pairs]
     return np.concatenate(blocks, axis=1) if blocks else np.zeros((count, 0))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from adlib.core.array import as_value
+from adlib.core.array import as_value, to_numpy
 from adlib.core.jaxpr import Eqn
 from adlib.ops.indexing import gathered_updates
 
@@ -84,7 +84,7 @@ def _product(eqn: Eqn, values: Sequence[Value]) -> Pattern | None:
     factor = next((v.known for v in values if v.pattern is None), None)
     if factor is None or pattern is None or eqn.primitive.name != "mul":
         return pattern
-    there = np.broadcast_to(np.asarray(factor._value) != 0, eqn.outvars[0].aval.shape).ravel()
+    there = np.broadcast_to(to_numpy(factor) != 0, eqn.outvars[0].aval.shape).ravel()
     return pattern if there.all() else sp.diags_array(there, dtype=bool).tocsr() @ pattern
 
 
@@ -220,7 +220,7 @@ def _dot_side(side: int, value: Value, other: Value, contract: Any, batch: Any) 
     if other.known is None:
         blocks = [full(other_free, summed)] * batches
     else:  # the other factor's zeros are zeros of the derivative
-        entries = np.asarray(other.known._value).transpose(other_axes) != 0
+        entries = to_numpy(other.known).transpose(other_axes) != 0
         blocks = [sp.csr_array(b) for b in entries.reshape(batches, other_free, summed)]
     local = sp.block_diag([sp.kron(identity(free), block, "csr") for block in blocks], "csr")
     if side == 1:  # the rows came as batch, right, left
@@ -285,7 +285,7 @@ def _scatter(eqn: Eqn, values: Sequence[Value]) -> Pattern | None:
         dropped=-1,
         **eqn.params,
     )
-    place = np.asarray(landing._value).ravel()
+    place = to_numpy(landing).ravel()
     lands = place >= 0
     found = []
     if operand.pattern is not None:

@@ -12,7 +12,7 @@ from adlib.numpy.promotion import promote_inexact
 
 
 def xlogy(x: Any, y: Any) -> Array:
-    """``x * log(y)``, which is 0 where ``x`` is 0, whatever ``y``.
+    """``x * log(y)``, which is 0 where ``x`` is 0 and ``y`` any number.
 
     >>> from adlib.scipy import special
     >>> special.xlogy(0.0, 0.0), special.xlogy(2.0, 1.0)
@@ -23,7 +23,7 @@ def xlogy(x: Any, y: Any) -> Array:
 
 @custom_jvp
 def _xlogy(x: Any, y: Any) -> Array:
-    zero = x == 0
+    zero = (x == 0) & (y == y)
     return jnp.where(zero, jnp.zeros_like(x), x * jnp.log(jnp.where(zero, 1, y)))
 
 
@@ -34,7 +34,7 @@ def _xlogy_jvp(primals: Any, tangents: Any) -> Any:
 
 
 def xlog1py(x: Any, y: Any) -> Array:
-    """``x * log(1 + y)``, which is 0 where ``x`` is 0, whatever ``y``.
+    """``x * log(1 + y)``, which is 0 where ``x`` is 0 and ``y`` any number.
 
     >>> from adlib.scipy import special
     >>> special.xlog1py(0.0, -1.0)
@@ -45,7 +45,7 @@ def xlog1py(x: Any, y: Any) -> Array:
 
 @custom_jvp
 def _xlog1py(x: Any, y: Any) -> Array:
-    zero = x == 0
+    zero = (x == 0) & (y == y)
     return jnp.where(zero, jnp.zeros_like(x), x * jnp.log1p(jnp.where(zero, 0, y)))
 
 

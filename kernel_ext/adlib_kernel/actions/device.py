@@ -21,14 +21,18 @@ class DeviceReport:
     Attributes:
       current: ``"cpu"`` or ``"gpu"``.
       missing: what stands between this machine and a GPU, in one sentence; empty if nothing.
+      card: the GPU's name and memory, where there is one.
     """
 
     current: str
     missing: str
+    card: str = ""
 
     def __repr__(self) -> str:
-        gpu = self.missing or "gpu is available: %addevice gpu"
-        return f"adlib computes on {self.current}." + ("" if self.current == "gpu" else f" {gpu}")
+        card = f" ({self.card})" if self.card else ""
+        if self.current == "gpu":
+            return f"adlib computes on gpu{card}."
+        return f"adlib computes on cpu. {self.missing or f'gpu is available{card}: %addevice gpu'}"
 
 
 def device_report() -> DeviceReport:
@@ -37,9 +41,8 @@ def device_report() -> DeviceReport:
     >>> device_report().current
     'cpu'
     """
-    chosen = adlib.config.jax_default_device
-    current = getattr(chosen, "platform", None) or chosen or adlib.default_backend()
-    return DeviceReport(str(current), missing_for_gpu())
+    missing = missing_for_gpu()
+    return DeviceReport(adlib.default_backend(), missing, "" if missing else _card())
 
 
 def choose_device(name: str) -> DeviceReport:
@@ -59,15 +62,24 @@ def choose_device(name: str) -> DeviceReport:
 
 def missing_for_gpu() -> str:
     """What is missing for computing on a GPU, in one sentence; empty if nothing is."""
-    if _driver_is_missing():
-        return "A GPU needs an NVIDIA card with its driver, and this machine shows none."
-    if importlib.util.find_spec("cupy") is None:
-        return "A GPU needs CuPy, which is not installed: pip install 'adlib-jupyter[gpu]'."
     try:
         adlib.devices("gpu")
     except RuntimeError as error:
+        if _driver_is_missing():
+            return "A GPU needs an NVIDIA card with its driver, and this machine shows none."
+        if importlib.util.find_spec("cupy") is None:
+            return "A GPU needs CuPy, which is not installed: pip install 'adlib-jupyter[gpu]'."
         return f"The GPU cannot be used: {str(error).splitlines()[0].rstrip('.')}."
     return ""
+
+
+def _card() -> str:
+    """The name of the GPU that is computed on, and how much of its memory is free."""
+    device = adlib.devices("gpu")[0]
+    memory = device.memory_stats() or {}
+    total = memory["bytes_limit"]
+    free = total - memory["bytes_in_use"]
+    return f"{device.device_kind}, {free / 1e9:.3g} of {total / 1e9:.3g} GB free"
 
 
 def _driver_is_missing() -> bool:

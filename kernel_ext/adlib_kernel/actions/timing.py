@@ -3,6 +3,10 @@
 Every timed call waits until its result is there (``block_until_ready``). The first call, in
 which a jitted function is traced and compiled, is kept apart from the calls after it, and so is
 tracing alone.
+
+Where the results are on a GPU, CUDA events before and after the calls of a repeat take the time:
+the calls stand in the GPU's queue one behind the other, as in a program, and only the last of them
+is waited for.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import adlib
+from adlib.backends import cupy_
 from adlib.base.errors import JAXTypeError
 from adlib_kernel.actions.expressions import Call
 from adlib_kernel.actions.progress import progress
@@ -38,6 +43,7 @@ def measure(
     number: int | None = None,
     repeat: int | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    cuda: Any = None,
 ) -> Timing:
     """Time a function without arguments.
 
@@ -47,9 +53,13 @@ def measure(
       repeat: how many repeats; None goes on from 5 until they lie close together, to 25 at
         most and for no longer than half a second.
       clock: a function that gives the time in seconds.
+      cuda: CuPy's module ``cuda``, whose events take the time in place of the clock; None where
+        the function computes on the CPU.
     """
 
     def seconds_of(calls: int) -> float:
+        if cuda is not None:
+            return _seconds_by_events(function, calls, cuda)
         start = clock()
         for _ in range(calls):
             adlib.block_until_ready(function())
@@ -72,6 +82,24 @@ def measure(
         if collecting:
             gc.enable()
     return Timing(first, tuple(repeats), number)
+
+
+def _seconds_by_events(function: Callable[[], Any], calls: int, cuda: Any) -> float:
+    """What a number of calls takes on the GPU, between one event before and one after them."""
+    start, end = cuda.Event(), cuda.Event()
+    start.record()
+    for _ in range(calls):
+        function()
+    end.record()
+    end.synchronize()
+    return float(cuda.get_elapsed_time(start, end)) / 1000  # of milliseconds
+
+
+def _cuda_of(result: Any) -> Any:
+    """CuPy's module ``cuda`` where all arrays of a result are on the GPU; None elsewhere."""
+    leaves = adlib.tree_util.tree_leaves(result)
+    on_gpu = [isinstance(x, adlib.Array) and x.device.platform == "gpu" for x in leaves]
+    return cupy_.load().xp.cuda if on_gpu and all(on_gpu) else None
 
 
 def _worth_another(repeats: list[float], number: int) -> bool:
@@ -112,7 +140,8 @@ def time_call(
     result = split.function(split.floats, split.others)
     programs, notes = _programs(split, result)
     rows: list[TimingRow] = []
-    options: dict[str, Any] = {"number": number, "repeat": repeat, "clock": clock}
+    cuda = _cuda_of(result)
+    options: dict[str, Any] = {"number": number, "repeat": repeat, "clock": clock, "cuda": cuda}
     bar = progress(programs, "%adtime")
     try:
         for name, program in bar:
@@ -129,6 +158,8 @@ def time_call(
     finally:
         bar.close()
     notes += _unstable(rows)
+    if cuda is not None:
+        notes.append("On the GPU: timed by CUDA events, the calls of a repeat without a pause.")
     return TimingResult(call.text, tuple(rows), tuple(notes))
 
 

@@ -19,7 +19,12 @@ def test_the_cpu_is_always_there():
     assert device.device_report().current == "cpu"
 
 
+def refuse(name):
+    raise RuntimeError("the driver is too old.\n  more")
+
+
 def test_without_a_driver_it_says_so(monkeypatch):
+    monkeypatch.setattr(adlib, "devices", refuse)
     monkeypatch.setattr(device, "_driver_is_missing", lambda: True)
     with pytest.raises(MagicMistake) as caught:
         device.choose_device("gpu")
@@ -30,6 +35,7 @@ def test_without_a_driver_it_says_so(monkeypatch):
 
 
 def test_without_cupy_it_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(adlib, "devices", refuse)
     monkeypatch.setattr(device, "_driver_is_missing", lambda: False)
     monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: None)
     assert device.missing_for_gpu() == (
@@ -40,20 +46,8 @@ def test_without_cupy_it_says_how_to_get_it(monkeypatch):
 def test_with_both_the_engine_has_the_word(monkeypatch):
     monkeypatch.setattr(device, "_driver_is_missing", lambda: False)
     monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: object())
-
-    def refuse(name):
-        raise RuntimeError("the driver is too old.\n  more")
-
     monkeypatch.setattr(adlib, "devices", refuse)
     assert device.missing_for_gpu() == "The GPU cannot be used: the driver is too old."
-
-
-def test_a_gpu_that_is_there_is_chosen(monkeypatch):
-    gpu = type("Device", (), {"platform": "gpu"})()
-    monkeypatch.setattr(device, "missing_for_gpu", lambda: "")
-    monkeypatch.setattr(adlib, "devices", lambda name: [gpu])
-    assert repr(device.choose_device("gpu")) == "adlib computes on gpu."
-    assert adlib.config.jax_default_device is gpu
 
 
 def test_other_names():
