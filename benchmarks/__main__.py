@@ -8,7 +8,7 @@ import datetime
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +72,18 @@ def several(allowed: Sequence[str]) -> Callable[[str], list[str]]:
     return read
 
 
-def chosen(prefixes: Sequence[str]) -> list[Case]:
+def chosen(prefixes: Sequence[str], cases: Mapping[str, Case] = CASES) -> list[Case]:
     """Cases whose names begin with one of the prefixes; all, where there is none.
 
     Raises:
       SystemExit: a prefix fits no case.
     """
     for prefix in prefixes:
-        if not any(name.startswith(prefix) for name in CASES):
-            raise SystemExit(f"no case begins with {prefix!r}; there are: {', '.join(CASES)}")
+        if not any(name.startswith(prefix) for name in cases):
+            raise SystemExit(f"no case begins with {prefix!r}; there are: {', '.join(cases)}")
     return [
         case
-        for name, case in CASES.items()
+        for name, case in cases.items()
         if not prefixes or any(name.startswith(prefix) for prefix in prefixes)
     ]
 

@@ -20,6 +20,8 @@ Form = Callable[..., Callable[[], Any]]
 SUBJECT = "adlib"
 PEERS = ("jax", "autograd", "torch", "numba")
 FASTEST = "fastest peer"
+# The machine's own rates that a case can be held against, by what Case counts.
+RATES = {"bytes": "the rate of a copy", "flops": "the rate of BLAS"}
 
 
 @dataclass(frozen=True)
@@ -28,19 +30,24 @@ class Bar:
 
     ``against`` is a peer's name or ``FASTEST`` for a ratio of times, ``"MB"`` for peak memory in
     10**6 bytes, ``"ms"`` for a time. The bar is met when the number is below the limit (or at it,
-    for memory and times).
+    for memory and times). ``"bytes"`` and ``"flops"`` stand for the part that is reached of the
+    machine's own rate, of a copy or of BLAS: there the limit is a lower one.
     """
 
     against: str
     limit: float
 
     def met(self, value: float) -> bool:
+        if self.against in RATES:
+            return value >= self.limit
         return value <= self.limit if self.against in ("MB", "ms") else value < self.limit
 
     def __str__(self) -> str:
         if self.against in ("MB", "ms"):
             return f"≤ {self.limit:g} {self.against}"
-        return f"< {self.limit:g} × {self.against}"
+        if self.against in RATES:
+            return f"≥ {self.limit:g} × {RATES[self.against]}"
+        return f"< {self.limit:.3g} × {self.against}"
 
 
 EAGER_BARS = (Bar("jax", 1.0), Bar(FASTEST, 1.5))
@@ -64,6 +71,7 @@ class Case:
       x64: whether adlib and JAX keep 64-bit types while they do the case.
       flops: operations of the matrix products that a run needs at least; 0: none worth counting.
       bytes: memory that a run must read or write at least; 0: not worth counting.
+      queued: the calls of a batch stand in a GPU's queue, and only the last one is waited for.
     """
 
     name: str
@@ -78,6 +86,7 @@ class Case:
     x64: bool = False
     flops: int = 0
     bytes: int = 0
+    queued: bool = False
 
     @property
     def measures_memory(self) -> bool:

@@ -19,9 +19,17 @@ class WorkerError(Exception):
     """A library could not be loaded, or a form raised; the text is the worker's traceback."""
 
 
-def child_environment(threads: int) -> dict[str, str]:
-    """This process's environment with threads fixed and the project importable."""
+def child_environment(threads: int, device: str = "cpu") -> dict[str, str]:
+    """This process's environment with threads fixed and the project importable; on the CPU, GPUs
+    are hidden."""
     environment = {**os.environ, **thread_environment(threads)}
+    if device == "gpu":
+        for name in ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES"):
+            environment.pop(name)
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        # the libraries share the card: none may take most of its memory at its start
+        environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     # Byte code must be written, or every import would be timed as a first one.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     paths = [str(ROOT), environment.get("PYTHONPATH", "")]
@@ -31,6 +39,8 @@ def child_environment(threads: int) -> dict[str, str]:
 
 class Client:
     """Starts ``python -m benchmarks.worker`` for one library; use as a context manager.
+
+    With ``device="gpu"`` its arrays are on the GPU, and it knows the cases of ``cases/gpu.py``.
 
     Raises:
       WorkerError: from the constructor where the library cannot be imported, from ``call`` where
@@ -43,15 +53,19 @@ class Client:
         threads: int = 1,
         command: list[str] | None = None,
         environment: Mapping[str, str] | None = None,
+        device: str = "cpu",
     ):
         self.library = library
-        argv = command or [sys.executable, "-m", "benchmarks.worker", library, str(threads)]
+        argv = command or [
+            *(sys.executable, "-m", "benchmarks.worker"),
+            *(library, str(threads), device),
+        ]
         self._process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env={**child_environment(threads), **(environment or {})},
+            env={**child_environment(threads, device), **(environment or {})},
         )
         try:
             self.version: str = self._receive()

@@ -44,6 +44,8 @@ class Library:
       numpy_memory: the library's arrays are NumPy's, so tracemalloc sees them.
       keep_64_bits: says, given the module and a bool, whether 64-bit types are kept.
       forget: drops every trace and compiled program that the process holds, given the module.
+      limits: what the device does in this moment, given the module and the bytes of a number:
+        see ``Worker.limits``, which measures the CPU where this is None.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Library:
     numpy_memory: bool = False
     keep_64_bits: Callable[[Any, bool], Any] = lambda module, keep: None
     forget: Callable[[Any], Any] = lambda module: None
+    limits: Callable[[Any, int], dict[str, float]] | None = None
 
     def arrays(self, module: Any, tree: Any) -> Any:
         """The tree with NumPy arrays turned into the library's; other leaves (sizes) stay."""

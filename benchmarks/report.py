@@ -17,10 +17,11 @@ NAMES = {
     "autograd": "autograd",
     "torch": "PyTorch",
     "numba": "Numba",
+    "cupy": "CuPy",
 }
 NEAR = "How near adlib comes to the machine's limits"
 # Rows of a run, by heading, whose ratios to JAX have a geometric mean to hold.
-MEANS = {"Compiled": ("speed", 0.5), "First call": ("first", 0.25)}
+MEANS = {"Compiled": ("speed", 0.5), "First call": ("first", 0.25), "GPU": ("speed", 1.0)}
 
 
 def seconds(value: float) -> str:

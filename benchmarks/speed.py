@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from .case import FASTEST, PEERS, SUBJECT, Bar, Case
+from .case import FASTEST, SUBJECT, Bar, Case
 from .client import WorkerError
 from .stats import Spread, calls_per_batch, disagreement, fastest, ratio_spread
 
@@ -131,15 +131,16 @@ def summarize(
         "bars": [],
         "errors": dict(errors),
     }
-    peers = {name: best[name] for name in PEERS if name in best}
+    peers = {name: values for name, values in best.items() if name != SUBJECT}
     if SUBJECT in best and peers:
         for name, values in peers.items():
             row["ratios"][name] = ratio_spread(best[SUBJECT], values).as_dict()
         row["fastest_peer"] = fastest(peers)
         row["ratios"][FASTEST] = row["ratios"][row["fastest_peer"]]
-    row["bars"] = [judge(bar, row["ratios"]) for bar in case.bars]
     if limits and SUBJECT in best:
         row["limits"] = _near(case, best[SUBJECT], limits)
+    parts = {name: found["part"] for name, found in row.get("limits", {}).items()}
+    row["bars"] = [judge(bar, {**row["ratios"], **parts}) for bar in case.bars]
     return row
 
 

@@ -71,10 +71,16 @@ class Worker:
         return {"result": result, "seconds": seconds}
 
     def time(self, name: str, form: int, calls: int, clock: str = "wall") -> float:
-        """Mean seconds of one call over a batch, each call waited for; on one of CLOCKS."""
+        """Mean seconds of one call over a batch, each call waited for, or only the last one where
+        the case says so; on one of CLOCKS."""
         thunk, ready, module = self._thunks[name, form], self._library.ready, self._module
         now = CLOCKS[clock]
         start = now()
+        if self._cases[name].queued:
+            for _ in range(calls):
+                result = thunk()
+            ready(module, result)
+            return (now() - start) / calls
         for _ in range(calls):
             ready(module, thunk())
         return (now() - start) / calls
@@ -104,6 +110,8 @@ class Worker:
     def limits(self, itemsize: int, clock: str = "wall") -> dict[str, float]:
         """What the machine does in this moment: bytes per second read and written by a copy of
         arrays in memory, operations per second of a matrix product with numbers of this size."""
+        if self._library.limits is not None:
+            return self._library.limits(self._module, itemsize)
         if not self._limits:
             self._limits = {size: _limit_arrays(size) for size in (4, 8)}
         (source, target), (a, b, c) = self._limits[itemsize]
@@ -206,12 +214,17 @@ def protocol_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def main() -> None:
-    from .cases import CASES
-
     requests, replies = protocol_pipes()
-    name, threads = sys.argv[1], int(sys.argv[2])
+    name, threads, *device = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
     try:
-        worker = Worker(LIBRARIES[name], CASES, threads)
+        if device == ["gpu"]:
+            from .cases.gpu import CASES
+            from .gpu_libraries import GPU_LIBRARIES as libraries
+        else:
+            from .cases import CASES
+
+            libraries = LIBRARIES
+        worker = Worker(libraries[name], CASES, threads)
     except Exception:
         pickle.dump(("error", traceback.format_exc()), replies)
         replies.flush()

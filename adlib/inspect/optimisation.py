@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from adlib.base.source import SourceLocation
-from adlib.compile import schedule as schedules
+from adlib.compile import steps as kinds
+from adlib.compile.schedule import Schedule
 from adlib.compile.simplify import Event, simplify_steps
 from adlib.compile.simplify.rewriting import counted
 from adlib.core import ClosedJaxpr, Eqn, Jaxpr
@@ -218,12 +219,12 @@ def _short(notes: Sequence[str]) -> tuple[str, ...]:
 
 def _groups(closed: ClosedJaxpr) -> tuple[FusedRecord, ...]:
     """The compiler's schedule: what is computed together."""
-    plan = schedules.Schedule(closed)
+    plan = Schedule(closed)
     place = {var: number for number, eqn in enumerate(closed.eqns, 1) for var in eqn.outvars}
     why = {var: text for eqn, text in plan.reasons for var in eqn.outvars}
     found = []
     for step in plan.steps:
-        eqns = step.eqns if isinstance(step, schedules.Group) else [step.eqn]
+        eqns = _equations(step, plan)
         numbers = sorted({place[v] for eqn in eqns for v in eqn.outvars if v in place})
         if not numbers:
             continue
@@ -239,10 +240,32 @@ def _groups(closed: ClosedJaxpr) -> tuple[FusedRecord, ...]:
     return tuple(found)
 
 
+def _equations(step: Any, plan: Schedule) -> list[Eqn]:
+    """What a step computes."""
+    if isinstance(step, (kinds.Group, kinds.Region)):
+        return [eqn for group in kinds.groups_of(step) for eqn in group.eqns]
+    if isinstance(step, kinds.Dot):  # a product may do what follows it, too
+        parts: dict[str, list[Eqn]] = {}
+        for eqn, text in plan.reasons:
+            if text.startswith("fused: part of the product of step "):
+                parts.setdefault(text, []).append(eqn)
+        for followers in parts.values():
+            if followers[-1].outvars == step.eqn.outvars:
+                read = followers[0].invars
+                made = [e for e in plan.jaxpr.eqns if e.primitive is step.eqn.primitive]
+                return [*[e for e in made if e.outvars[0] in read][:1], *followers]
+    return [step.eqn]
+
+
 def _described(step: Any, eqns: Sequence[Eqn]) -> tuple[str, str, str]:
     """(kind, title, reason) of a step."""
     name = eqns[0].primitive.name
-    if isinstance(step, schedules.Group):
+    if isinstance(step, kinds.Region):
+        size = " × ".join(map(str, step.outer))
+        count = counted(len(step.groups), "loop")
+        reason = f"{count} take turns on a few rows at a time, which stay in the cache meanwhile"
+        return "loop", f"{count} over blocks of {size} rows", reason
+    if isinstance(step, kinds.Group):
         if not step.space:
             return "loop", "single numbers", "no loop: a few instructions one after the other"
         size = " × ".join(map(str, step.space))
@@ -251,10 +274,12 @@ def _described(step: Any, eqns: Sequence[Eqn]) -> tuple[str, str, str]:
         number = counted(len(eqns), "equation")
         reason = f"{number} go over the same elements: one pass over memory does them all"
         return "loop", f"one loop over {size}", reason
-    if isinstance(step, schedules.Dot):
+    if isinstance(step, kinds.Dot):
         return "product", "a matrix product", "BLAS does large products best"
-    if isinstance(step, schedules.Control):
+    if isinstance(step, kinds.Library):
+        return "library", f"native code: {name}", "it has code of its own, called without Python"
+    if isinstance(step, kinds.Control):
         return "control", f"a native {name}", "its programs are compiled with the rest"
-    if isinstance(step, schedules.Call):
+    if isinstance(step, kinds.Call):
         return "call", f"a call: {name}", "it is computed by the array module"
     return "loop", f"native loops: {name}", "its result is put together part by part"

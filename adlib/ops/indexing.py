@@ -118,6 +118,8 @@ def _take(xp: Any, x: Any, indices: Any, plan: Plan) -> Any:
     rows = plan.row_numbers(xp, starts)
     if x.flags.c_contiguous and plan.natural:
         out = x.reshape(plan.row_count, plan.column_count).take(rows, 0)
+    elif not plan.rows:  # nothing is addressed: every window is the whole operand
+        out = xp.broadcast_to(x.transpose(plan.order).reshape(plan.columns), plan.compact)
     else:
         # without a copy of the whole operand: one index array for each addressed axis
         place = xp.unravel_index(rows, plan.rows)

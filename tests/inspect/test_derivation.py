@@ -11,6 +11,7 @@ from adlib import lax
 from adlib.core.jaxpr import eval_jaxpr
 from adlib.inspect import derivation_record
 from adlib.inspect import derivation_steps as steps
+from adlib.scipy.special import expn
 
 X = np.linspace(0.3, 1.2, 4).astype(np.float32)
 
@@ -173,17 +174,31 @@ def test_jit_shows_the_optimised_program():
 
 def test_jit_shows_what_is_computed_together():
     def layer(w, x):
-        return jnp.tanh(w @ x + 1.0).sum(), jnp.linalg.inv(w[:, :3])
+        return jnp.tanh(w @ x + 1.0).sum(), jnp.linalg.inv(w[:, :3]), expn(2, x)
 
     record = derivation_record(layer, "jit", (np.ones((3, 4)), np.ones(4)))
     program = record.programs[1]
     steps = [s for g in program.groups for s in g.steps]
     assert sorted(steps) == [line.step for line in program.lines]
     titles = [(g.kind, g.title) for g in program.groups]
-    assert ("call", "a call: lu") in titles
+    assert ("call", "a call: expn") in titles and ("library", "native code: lu") in titles
     loop = next(g for g in program.groups if len(g.steps) > 1 and g.kind == "loop")
     assert "one pass over memory does them all" in loop.reason
     assert {"e = d + 1", "f = tanh e"} <= {program.lines[s - 1].text for s in loop.steps}
+
+
+def test_jit_shows_rows_that_stay_in_the_cache_and_what_products_do():
+    def layer(w, x, b):
+        return adlib.nn.softmax(x, axis=1), 2 * (x @ w) + b
+
+    args = np.ones((1000, 300)), np.ones((300, 1000)), np.ones((300, 300))
+    record = derivation_record(layer, "jit", (args[0], args[1], args[2]))
+    program = record.programs[1]
+    steps = [s for g in program.groups for s in g.steps]
+    assert sorted(steps) == [line.step for line in program.lines]
+    by_kind = {g.kind: g for g in program.groups if g.kind != "view"}
+    assert by_kind["loop"].title.endswith("loops over blocks of 300 rows")
+    assert len(by_kind["product"].steps) > 1
 
 
 def test_jit_looks_into_the_programs_that_are_called():
