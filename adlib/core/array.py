@@ -216,7 +216,7 @@ class ArrayImpl(Array):
         """The memory, read-only: what ``memoryview(x)`` gives from Python 3.12 on."""
         if flags & 1:  # inspect.BufferFlags.WRITABLE
             raise BufferError(f"arrays are immutable: their memory is read-only{here()}")
-        return memoryview(self.__array__())
+        return memoryview(self.__array__())  # type: ignore[arg-type]  # mypy thinks of 3.11
 
     def __dlpack__(self, **options: Any) -> Any:
         value = self._value

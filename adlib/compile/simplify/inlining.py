@@ -33,9 +33,8 @@ def inline_calls(closed: ClosedJaxpr, log: Log) -> ClosedJaxpr:
     """Put the equations of called programs in the place of the calls. Exact.
 
     Rules of ``custom_jvp``, ``custom_vjp``, ``custom_vmap`` and ``linear_call`` have done their
-    work by now, and go; so have the equations that ``custom_root`` and ``custom_linear_solve`` differentiate: what is left
-    of them is their solver.
-    A recomputation that ``checkpoint`` placed in the reverse sweep goes behind an
+    work by now, and go; so have the equations that ``custom_root`` and ``custom_linear_solve``
+    differentiate: what is left of them is their solver. A recomputation that ``checkpoint`` placed in the reverse sweep goes behind an
     ``optimization_barrier``: merged with the forward pass, it would save no memory.
     """
     census = _Census()
