@@ -11,6 +11,7 @@ from adlib import numpy as jnp
 from adlib import tree_util
 from adlib.api.derivatives import jvp as _jvp
 from adlib.api.derivatives import vjp as _vjp
+from adlib.api.devices import device_put
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import as_value, to_numpy
@@ -251,7 +252,12 @@ def _difference(f: Any, args: Any, tangents: Any, eps: float | None) -> Any:
 
 
 def _array(value: Any, like: Any) -> Any:
-    return jnp.asarray(value.astype(as_value(like).aval.dtype))
+    return _beside(value, as_value(like))
+
+
+def _beside(value: Any, like: Any) -> Any:
+    """An Array of these numbers with the dtype of ``like``, on its device."""
+    return device_put(jnp.asarray(np.asarray(value).astype(like.aval.dtype)), like.device)
 
 
 def _wide(x: Any) -> Any:
@@ -263,13 +269,14 @@ def _wide(x: Any) -> Any:
 
 def _random_like(rng: Any, tree: Any) -> Any:
     def draw(x: Any) -> Any:
-        aval = as_value(x).aval
+        like = as_value(x)
+        aval = like.aval
         if not dtypes.is_inexact(aval.dtype):
             return np.zeros(aval.shape, dtypes.float0)
         value = rng.randn(*aval.shape)
         if dtypes.is_complex(aval.dtype):
             value = value + 1j * rng.randn(*aval.shape)
-        return jnp.asarray(np.asarray(value).astype(aval.dtype))
+        return _beside(value, like)
 
     return tree_util.tree_map(draw, tree)
 

@@ -312,7 +312,7 @@ def as_positions(xp: Any, indices: Any) -> Any:
     if indices.dtype == np.intp:
         return indices
     if indices.dtype.kind == "u" and indices.dtype.itemsize >= np.dtype(np.intp).itemsize:
-        indices = xp.minimum(indices, np.array(np.iinfo(np.intp).max, indices.dtype))
+        indices = xp.minimum(indices, indices.dtype.type(np.iinfo(np.intp).max))
     return indices.astype(np.intp)
 
 

@@ -1,4 +1,4 @@
-"""``%addevice`` and ``%adtime`` where there is a GPU."""
+"""The magics where there is a GPU: all take its arrays; ``%addevice`` and ``%adtime``."""
 
 import pytest
 
@@ -8,6 +8,7 @@ from adlib_kernel.actions import device
 from adlib_kernel.actions.expressions import Call
 from adlib_kernel.actions.timing import measure, time_call
 from tests.gpu import stand_in
+from tests.kernel_ext.conftest import ipython  # noqa: F401  # a fixture
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,11 @@ def test_the_kind_of_a_gpu_is_the_name_of_the_card(gpu):
     if isinstance(gpu, stand_in.Cupy):
         assert found.device_kind == "Stand-in 1000"
         assert found.memory_stats() == {"bytes_in_use": 2 * 10**9, "bytes_limit": 8 * 10**9}
+
+
+def test_the_cpu_has_no_card():
+    (cpu,) = adlib.devices("cpu")
+    assert cpu.device_kind == "cpu" and cpu.memory_stats() is None
 
 
 def test_the_report_names_the_card_and_its_memory(gpu):
@@ -104,3 +110,20 @@ def test_results_on_the_gpu_are_timed_by_events(gpu, monkeypatch):
     assert [row.name for row in there.rows] == ["f", "jvp", "vjp", "grad", "hessian"]
     assert there["f"].eager.seconds > 0 and there["f"].jitted is not None
     assert any(note.startswith("On the GPU: timed by CUDA events") for note in there.notes)
+
+
+CELLS = (
+    "%grad --check --hessian --flow --graph f(x)", "%jvp f(x) @ v", "%jvp f(x)", "%vjp f(x)",
+    "%vjp v @ g(x)", "%jaxpr f(x)", "%derive f(x)", "%flow f(x)", "%jacobian g(x)", "%admem f(x)",
+    "%whynan f(x)", "%adtime -n 1 -r 1 f(x)", "%checkgrads f(x)", "%%grad x\njnp.sum(jnp.sin(x))",
+    "%%checkgrads x\njnp.sum(x**3)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_magics_take_gpu_arrays(gpu, ipython, cell):  # noqa: F811
+    x, v = (adlib.device_put(jnp.array(n), "gpu") for n in ([0.5, 1.0, 2.0], [1.0, 0.0, -1.0]))
+    ipython.names.update(
+        jnp=jnp, x=x, v=v, f=lambda x: jnp.sum(jnp.sin(x) ** 2), g=lambda x: jnp.sin(x) * x[0]
+    )
+    assert repr(ipython.run(cell))

@@ -8,6 +8,7 @@ import adlib.numpy as jnp
 import tests.conftest
 from adlib.core import registry
 from adlib.core.array import ArrayImpl
+from adlib.test_util import check_grads
 
 HAS_CARD = not tests.conftest._gpu_missing()
 
@@ -89,6 +90,31 @@ def test_waiting(gpu):
     before = getattr(gpu, "waits", 0)
     assert adlib.block_until_ready(x) is x
     assert getattr(gpu, "waits", 1) == before + 1
+
+
+@pytest.mark.parametrize("transform", [adlib.jacfwd, adlib.jacrev, adlib.hessian])
+def test_the_rows_of_a_jacobian_go_where_it_is_computed(gpu, transform):
+    x = adlib.device_put(jnp.array([0.5, 1.0, 2.0]), "gpu")
+    found = transform(lambda v: jnp.sum(jnp.sin(v) ** 2))(x)
+    assert on_gpu(found)
+    slope, curvature = np.sin(2 * np.asarray(x)), np.diag(2 * np.cos(2 * np.asarray(x)))
+    wanted = curvature if transform is adlib.hessian else slope
+    assert np.asarray(found) == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+
+
+def test_derivatives_are_checked_where_the_arguments_are(gpu):
+    x = adlib.device_put(jnp.array([0.5, 1.0, 2.0]), "gpu")
+    check_grads(lambda v: jnp.sin(v) * v, (x,), 1, modes=("fwd",))
+    wrong = adlib.custom_jvp(jnp.sin)
+    wrong.defjvp(lambda xs, ts: (jnp.sin(xs[0]), ts[0]))
+    with pytest.raises(AssertionError, match="finite differences"):
+        check_grads(wrong, (x,), 1, modes=("fwd",))
+
+
+def test_sparse_derivatives(gpu):
+    x = adlib.device_put(jnp.array([0.5, 1.0, 2.0]), "gpu")
+    found = adlib.experimental.sparse.sparse_jacobian(lambda v: jnp.sin(v) * 2)(x)
+    assert found.toarray() == pytest.approx(np.diag(2 * np.cos([0.5, 1.0, 2.0])), rel=1e-5)
 
 
 def test_derivatives_through_a_move(gpu):

@@ -6,7 +6,7 @@ import pytest
 import adlib
 import adlib.numpy as jnp
 from adlib import inspect as recorders
-from adlib.inspect import summaries
+from adlib.inspect import nan_trail, summaries
 from adlib.inspect.summaries import to_json
 from adlib_widgets import (
     show_derivation,
@@ -120,9 +120,14 @@ def test_an_assembled_jacobian(gpu):
     assert jacobian.values == pytest.approx(entries[entries != 0], rel=1e-5)
 
 
-def test_of_a_large_array_only_a_summary_comes_back(gpu, monkeypatch):
+def large():
     values = np.linspace(-1.0, 3.0, 4000, dtype=np.float32).reshape(40, 100)
-    values[3, 5], values[7, 9] = np.nan, np.inf
+    values[3, 5], values[7, 9], values[20, 50] = np.nan, np.inf, -np.inf
+    return values
+
+
+def test_of_a_large_array_only_a_summary_comes_back(gpu, monkeypatch):
+    values = large()
     x = adlib.device_put(jnp.asarray(values), "gpu")
     here = summaries.summarize(jnp.asarray(values))
     if isinstance(gpu, stand_in.Cupy):
@@ -134,7 +139,21 @@ def test_of_a_large_array_only_a_summary_comes_back(gpu, monkeypatch):
         monkeypatch.setattr(stand_in.ndarray, "get", refuse, raising=False)
     there = summaries.summarize(x)
     assert rounded(to_json(there)) == rounded(to_json(here))
-    assert (there.nans, there.infs, there.finite) == (1, 1, 3998)
+    assert (there.nans, there.infs, there.finite) == (1, 2, 3997)
+
+
+def test_the_picture_of_a_large_array_is_made_where_it_is(gpu, monkeypatch):
+    here = nan_trail.picture_of(jnp.asarray(large()))
+    x = adlib.device_put(jnp.asarray(large()), "gpu")
+    if isinstance(gpu, stand_in.Cupy):
+        sizes = []
+        get = lambda array: sizes.append(array.held.size) or array.held  # noqa: E731
+        monkeypatch.setattr(stand_in.ndarray, "get", get, raising=False)
+    there = nan_trail.picture_of(x)
+    assert there.shape == here.shape and repr(there.rows) == repr(here.rows)
+    assert "nan" in repr(there.rows) and "-inf" in repr(there.rows)
+    if isinstance(gpu, stand_in.Cupy):
+        assert sizes == [12 * 24]
 
 
 def stacked(x):
@@ -145,3 +164,16 @@ def test_the_elements_of_a_loop(gpu):
     here = recorders.jacobian_record(stacked, (jnp.asarray(POINT),))
     there = recorders.jacobian_record(stacked, on_gpu((POINT,)))
     assert rounded(to_json(there)) == rounded(to_json(here))
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_the_interactive_form_of_a_view_holds_no_gpu_array(gpu, kind):
+    show, function, arrays = VIEWS[kind]
+
+    def look(found):
+        assert not isinstance(found, gpu.ndarray)
+        for part in found.values() if isinstance(found, dict) else found:
+            if isinstance(part, (dict, list, tuple)):
+                look(part)
+
+    look(show(function)(*on_gpu(arrays)).explore().get_state())

@@ -36,6 +36,7 @@ COURSE = [
     "07_forward_vs_reverse_cost",
     "08_reading_jaxprs",
     "09_from_scratch",
+    "16_gpu",
 ]
 VIEWS = [
     "10_jaxpr_graph",

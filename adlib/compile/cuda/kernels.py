@@ -162,8 +162,7 @@ class CudaGroup(GroupWriter):
         parts = self._parts(rows, columns, by_row)
         source = Source(self, name, math.prod(extents))
         results = self._results(source, rows, parts)
-        write = source.by_rows if by_row else source.by_columns
-        write(body, extents, kept, reduced, (rows, columns, parts), results)
+        source.reduce(body, extents, kept, reduced, (rows, columns, parts), results, by_row)
         threads = THREADS if not by_row else min(THREADS, max(32, 1 << (columns - 1).bit_length()))
         work = rows * parts if by_row else -(-rows * parts // threads)
         self.launches.append(source.launch(max(1, min(work, 16 * BLOCKS)), threads))
@@ -315,7 +314,7 @@ class Source:
 
     # ---------------------------------------------------------------- reductions
 
-    def by_rows(
+    def reduce(
         self,
         body: list[Any],
         extents: list[int],
@@ -323,21 +322,28 @@ class Source:
         reduced: Sequence[int],
         sizes: tuple[int, int, int],
         results: Sequence[tuple[int, Reduction]],
+        by_row: bool,
     ) -> None:
-        """A block of threads for each part of a row."""
+        """A block of threads for each part of a row, or a thread for each part of a column."""
         rows, columns, parts = sizes
         step = -(-columns // parts)
-        self.line(f"for (index w = blockIdx.x; w < {rows * parts}; w += gridDim.x) {{")
+        first, stride = ("blockIdx.x", "gridDim.x") if by_row else (_FIRST, _STRIDE)
+        self.line(f"for (index w = {first}; w < {rows * parts}; w += {stride}) {{")
         self.line(f"const index k = w % {rows}, first = w / {rows} * {step};")
         self.line(f"const index last = first + {step} < {columns} ? first + {step} : {columns};")
         self.axes("k", extents, kept)
         self.totals(results)
-        self.line("for (index c = first + threadIdx.x; c < last; c += blockDim.x) {")
+        first, stride = ("first + threadIdx.x", "blockDim.x") if by_row else ("first", "1")
+        self.line(f"for (index c = {first}; c < last; c += {stride}) {{")
         self.axes("c", extents, reduced)
         self._contribute(body, results)
         self.line("}")
         for number, (place, r) in enumerate(results):
-            self.combined(number, r, self.result(r, "k") if place < 0 else f"p{place}[w]")
+            target = self.result(r, "k") if place < 0 else f"p{place}[w]"
+            if by_row:
+                self.combined(number, r, target)
+            else:
+                self.line(f"{target} = t{number};")
         self.line("}")
 
     def combined(self, number: int, r: Reduction, target: str) -> None:
@@ -353,32 +359,6 @@ class Source:
         self.line("}")
         self.line(f"if (threadIdx.x == 0) {target} = {shared}[0];")
         self.line("__syncthreads();")
-
-    def by_columns(
-        self,
-        body: list[Any],
-        extents: list[int],
-        kept: Sequence[int],
-        reduced: Sequence[int],
-        sizes: tuple[int, int, int],
-        results: Sequence[tuple[int, Reduction]],
-    ) -> None:
-        """A thread for each part of a column."""
-        rows, columns, parts = sizes
-        step = -(-columns // parts)
-        self.line(f"for (index w = {_FIRST}; w < {rows * parts}; w += {_STRIDE}) {{")
-        self.line(f"const index k = w % {rows}, first = w / {rows} * {step};")
-        self.line(f"const index last = first + {step} < {columns} ? first + {step} : {columns};")
-        self.axes("k", extents, kept)
-        self.totals(results)
-        self.line("for (index c = first; c < last; ++c) {")
-        self.axes("c", extents, reduced)
-        self._contribute(body, results)
-        self.line("}")
-        for number, (place, r) in enumerate(results):
-            target = self.result(r, "k") if place < 0 else f"p{place}[w]"
-            self.line(f"{target} = t{number};")
-        self.line("}")
 
     def totals(self, results: Sequence[tuple[int, Reduction]]) -> None:
         for number, (_, r) in enumerate(results):

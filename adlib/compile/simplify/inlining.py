@@ -34,8 +34,9 @@ def inline_calls(closed: ClosedJaxpr, log: Log) -> ClosedJaxpr:
 
     Rules of ``custom_jvp``, ``custom_vjp``, ``custom_vmap`` and ``linear_call`` have done their
     work by now, and go; so have the equations that ``custom_root`` and ``custom_linear_solve``
-    differentiate: what is left of them is their solver. A recomputation that ``checkpoint`` placed in the reverse sweep goes behind an
-    ``optimization_barrier``: merged with the forward pass, it would save no memory.
+    differentiate: what is left of them is their solver. A recomputation that ``checkpoint``
+    placed in the reverse sweep goes behind an ``optimization_barrier``: merged with the forward
+    pass, it would save no memory.
     """
     census = _Census()
     census.visit(closed)

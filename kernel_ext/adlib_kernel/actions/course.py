@@ -22,6 +22,7 @@ PARTS = {
     "07_forward_vs_reverse_cost": "part07",
     "08_reading_jaxprs": "part08",
     "09_from_scratch": "part09",
+    "16_gpu": "part16",
     "20_binomial_checkpointing": "part20",
     "21_vertex_elimination": "part21",
     "22_taylor_mode": "part22",
