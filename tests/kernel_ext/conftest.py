@@ -5,6 +5,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.io import capture_output
 from traitlets.config import Config
 
+from adlib_kernel.actions import exercises
+
 
 class Shell:
     """Runs cells as a notebook does, and says what came out."""
@@ -31,6 +33,17 @@ class Shell:
         found = outcome.error_in_exec or outcome.error_before_exec
         assert found is not None, "the cell raised nothing"
         return type(found).__name__, captured.stderr + captured.stdout
+
+
+@pytest.fixture(autouse=True)
+def no_exercises():
+    """Each test declares its own exercises: those of others in this process are not there."""
+    stores = (exercises._exercises, exercises._hints_given, exercises._solved)
+    for store in stores:
+        store.clear()
+    yield
+    for store in stores:
+        store.clear()
 
 
 @pytest.fixture

@@ -36,20 +36,6 @@ each_exercise = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(autouse=True)
-def no_others():
-    stores = (exercises._exercises, exercises._hints_given)
-    saved = [dict(store) for store in stores], set(exercises._solved)
-    for store in (*stores, exercises._solved):  # what other tests of this process declared
-        store.clear()
-    yield
-    for store, kept in zip(stores, saved[0], strict=True):
-        store.clear()
-        store.update(kept)
-    exercises._solved.clear()
-    exercises._solved.update(saved[1])
-
-
 def names_of_the_notebook():
     """What the notebooks have imported before their exercises."""
     imported = (
