@@ -69,18 +69,19 @@ def devices(backend: str | None = None) -> list[Device]:
     [CpuDevice(id=0)]
     """
     platform = backends.default().platform if backend is None else backends.platform_of(backend)
-    if platform == "cpu":
-        return _of_platform("cpu", 1)
-    if platform != "gpu":
+    if platform == "gpu":
+        cupy_.load()  # or it says what is missing
+    elif platform != "cpu":
         raise RuntimeError(
             f"Unknown backend {backend!r}: adlib computes on 'cpu' and on 'gpu'.{here()}"
         )
-    return _of_platform("gpu", cupy_.load().xp.cuda.runtime.getDeviceCount())
+    return [_first(platform)]
 
 
 @functools.cache
-def _of_platform(platform: str, count: int) -> list[Device]:
-    return [Device(platform, i) for i in range(count)]
+def _first(platform: str) -> Device:
+    """The device of a platform: of several cards, arrays lie on the first."""
+    return Device(platform, 0)
 
 
 def _check_device(device: Any) -> None:

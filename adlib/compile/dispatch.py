@@ -47,7 +47,7 @@ def executor(closed: ClosedJaxpr, xp: Any, donated: tuple[int, ...] = ()) -> Pro
             'jit_backend is "native", and llvmlite, which makes native code, cannot be used here. '
             'Repair: pip install llvmlite, or adlib.config.update("jit_backend", "auto").'
         )
-    return program.executable(closed, xp, donated)
+    return program.executable(closed, donated)
 
 
 jit.executor[0] = executor

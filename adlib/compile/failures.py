@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from adlib.base.source import describe
 from adlib.core.jaxpr import ClosedJaxpr, Eqn
+from adlib.core.program import Program
+from adlib.core.program import program as reference
 
 
 def at(error: Exception, eqn: Eqn) -> None:
@@ -51,3 +55,13 @@ def warn(closed: ClosedJaxpr, error: Exception) -> None:
         RuntimeWarning,
         stacklevel=2,
     )
+
+
+def or_reference(closed: ClosedJaxpr, xp: Any, compiled: Callable[[], Program]) -> Program:
+    """What ``compiled`` gives; where it fails, the reference executor, with one warning."""
+    try:
+        return compiled()
+    except Exception as error:
+        function = reference(closed, xp)  # a mistake of the program itself is raised here
+        warn(closed, error)
+        return function

@@ -342,25 +342,20 @@ def _coerced(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 # ------------------------------------------------------------------ entry point
 
 
-def executable(closed: ClosedJaxpr, xp: Any, donated: tuple[int, ...] = ()) -> Program:
+def executable(closed: ClosedJaxpr, donated: tuple[int, ...] = ()) -> Program:
     """The fastest function ``(*ndarrays) -> tuple of ndarrays`` for a closed jaxpr.
 
-    Where native code cannot be made (no llvmlite, another array module, or a failure of the
-    compiler, which gives one warning), this is the reference executor.
+    Where native code cannot be made (no llvmlite, or a failure of the compiler, which gives one
+    warning), this is the reference executor.
     """
-    if xp is not np or not engine.available():
-        return reference(closed, xp)
-    make = functools.partial(_compiled, closed, xp, donated)
-    return closed.cached(("executable", donated), make)  # type: ignore[no-any-return]
+    if not engine.available():
+        return reference(closed, np)
 
-
-def _compiled(closed: ClosedJaxpr, xp: Any, donated: tuple[int, ...]) -> Program:
-    try:
+    def compiled() -> Program:
         with paused_collection():
-            compiled = Compiled(closed, donated)
-    except Exception as error:
-        function = reference(closed, xp)  # a mistake of the program itself is raised here
-        failures.warn(closed, error)
-        return function
-    closed.cache["compiled"] = compiled
-    return compiled.function
+            made = Compiled(closed, donated)
+        closed.cache["compiled"] = made
+        return made.function
+
+    make = functools.partial(failures.or_reference, closed, np, compiled)
+    return closed.cached(("executable", donated), make)  # type: ignore[no-any-return]

@@ -142,7 +142,7 @@ def _inspect(primitive: Primitive, results: list[ArrayImpl]) -> None:
             )
         if not dtypes.is_inexact(result.aval.dtype):
             continue
-        xp = backend.of([value]).xp
+        xp = backend.of_array(value).xp
         if config.jax_debug_nans and xp.isnan(value).any():
             raise FloatingPointError(f"invalid value (nan) encountered in {primitive.name}{here()}")
         if config.jax_debug_infs and xp.isinf(value).any():

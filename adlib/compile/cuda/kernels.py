@@ -31,7 +31,7 @@ from adlib.compile.nests import GroupWriter, Reduction
 from adlib.compile.steps import Group, Scheduled
 
 THREADS = 256  # of a block
-_MANY = 1 << 31  # positions from which on 64 bits are needed
+_MANY = 1 << 30  # positions from which on 64 bits are needed: a stride beyond must still fit
 BLOCKS = 132 * 16  # that keep a large device busy
 _VECTOR = 16  # bytes that one thread reads at once
 
@@ -52,7 +52,7 @@ class Launch(NamedTuple):
       source: its text, without what is common to all (``expressions.PRELUDE``).
       blocks, threads: of the grid.
       buffers: numbers of the buffers that it is given.
-      partials: numbers of the arrays of partial results, of which ``shapes`` says the sizes.
+      partials: numbers of the arrays of partial results that it is given.
     """
 
     name: str

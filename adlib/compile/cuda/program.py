@@ -7,6 +7,7 @@ see. What is left are groups of equations, one or a few CUDA kernels each.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -156,13 +157,7 @@ def executable(closed: ClosedJaxpr, xp: Any) -> Program:
         return reference(closed, xp)
 
     def compiled() -> Program:
-        try:
-            made = GpuProgram(closed, xp)
-        except Exception as error:
-            function = reference(closed, xp)  # a mistake of the program itself is raised here
-            failures.warn(closed, error)
-            return function
-        closed.cache["compiled for the GPU"] = made
-        return made.function
+        return GpuProgram(closed, xp).function
 
-    return closed.cached(("executable", xp), compiled)  # type: ignore[no-any-return]
+    make = functools.partial(failures.or_reference, closed, xp, compiled)
+    return closed.cached(("executable", xp), make)  # type: ignore[no-any-return]
