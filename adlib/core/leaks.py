@@ -16,7 +16,7 @@ from adlib.base import errors
 from adlib.base.source import is_internal
 
 _FARTHEST = 10  # steps from a tracer to the variable that holds it
-_MOST = 5000  # objects on the ways that are followed
+_MOST = 200_000  # objects on the ways that are followed: much may hold the list that holds it
 
 
 def check(trace: Any, kind: type) -> None:
