@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,10 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 if "ADLIB_CACHE_DIR" not in os.environ:
     os.environ["ADLIB_CACHE_DIR"] = tempfile.mkdtemp(prefix="adlib-test-cache-")
     atexit.register(shutil.rmtree, os.environ["ADLIB_CACHE_DIR"], ignore_errors=True)
+
+# A shell lets what it runs in the background ignore interrupts; tests send some to themselves.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from adlib.base.config import config
 from adlib.compile import engine
 
-_MAGIC = b"adlib-object-2\n"
+_MAGIC = b"adlib-object-3\n"
 _UNFINISHED = "new-"  # how names of files begin that are being written
 _HOUR = 3600.0  # seconds after which an unfinished file is what a killed process left behind
 

@@ -102,15 +102,17 @@ class ControlPart:
     def render(self, module: Module) -> None:
         outside = module.rounds
         module.rounds = outside * self.rounds
+        before = len(module.functions)
         for body in self.bodies:
             body.render(module)
+        attributes = module.around(before)
         module.rounds = outside
         inputs = len(self.step.operands)
         outs = len(self.step.eqn.outvars)
         names = [*[f"%a{i}" for i in range(inputs)], *[f"%o{i}" for i in range(outs)]]
         params = ", ".join([f"ptr noalias {n}" for n in [*names, "%scratch"]])
         kind = "i32" if self.fallible else "void"
-        lines = [f"define internal {kind} @{self.name}({params}) nounwind {{", "entry:"]
+        lines = [f"define internal {kind} @{self.name}({params}) {attributes} {{", "entry:"]
         for key, offset in self.layout.items():
             lines.append(f"  {self.at(key)} = getelementptr i8, ptr %scratch, i64 {offset}")
         if self.kind == "cond":

@@ -113,6 +113,12 @@ def vectors() -> Vectors:
     return Vectors(16, 32 if "+neon" in features else 16, 0.5)
 
 
+@functools.cache
+def knows_splat() -> bool:
+    """Whether LLVM's text has a short form for vectors of equal numbers."""
+    return bool(_engine().binding.llvm_version_info >= (20,))
+
+
 def converts_float16() -> bool:
     """Whether this machine has instructions between float16 and float32."""
     engine = _engine()
@@ -124,20 +130,28 @@ def identity() -> str:
     return _engine().identity
 
 
+def _modules(engine: _Engine, text: str) -> Iterator[tuple[Any, Any]]:
+    """The modules of a text, ready to be compiled, each with the target machine for it."""
+    optimised, written, plain = ("", "", text) if text.startswith(QUICK) else split(text)
+    if optimised:
+        yield engine.target, engine.optimise(optimised)
+    if written:
+        yield engine.target, engine.binding.parse_assembly(written)
+    if plain:
+        yield engine.quick, engine.binding.parse_assembly(plain)
+
+
 def object_code(text: str) -> bytes:
     """Optimise and compile LLVM text for this machine: object files, one after another.
 
     Text that starts with ``QUICK``, and functions that are marked ``optnone``, are compiled as
-    they are.
+    they are; functions that are ``WRITTEN`` as they should be go through no passes.
     """
     with _lock:
         engine = _engine()
-        optimised, plain = ("", text) if text.startswith(QUICK) else split(text)
         objects = []
-        if optimised:
-            objects.append(bytes(engine.target.emit_object(engine.optimise(optimised))))
-        if plain:
-            objects.append(bytes(engine.quick.emit_object(engine.binding.parse_assembly(plain))))
+        for target, module in _modules(engine, text):
+            objects.append(bytes(target.emit_object(module)))
         return b"".join([len(code).to_bytes(8, "little") + code for code in objects])
 
 
@@ -167,14 +181,14 @@ def load(code: bytes, names: list[str]) -> Loaded:
 def optimised_text(text: str) -> str:
     """LLVM text after optimisation, for people."""
     with _lock:
-        return str(_engine().optimise(text))
+        return "\n".join([str(module) for _, module in _modules(_engine(), text)])
 
 
 def assembly(text: str) -> str:
     """Assembly of LLVM text, for people."""
     with _lock:
-        engine = _engine()
-        return str(engine.target.emit_assembly(engine.optimise(text)))
+        modules = _modules(_engine(), text)
+        return "\n".join([str(target.emit_assembly(module)) for target, module in modules])
 
 
 def digest(text: str) -> str:

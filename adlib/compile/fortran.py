@@ -71,7 +71,10 @@ class Code:
     def finish(self) -> None:
         """Add the function to the module."""
         params = ", ".join([f"ptr %p{i}" for i in range(self.count)])
-        text = [f"define internal void @{self.name}({params}) noinline nounwind {{", "entry:"]
+        # what only calls others has nothing to optimise
+        plain = not any(" br " in line for line in self.lines)
+        attributes = self.module.caller if plain else "noinline nounwind"
+        text = [f"define internal void @{self.name}({params}) {attributes} {{", "entry:"]
         text += [*self.entry, "  br label %start", "start:", *self.lines, "  ret void", "}\n"]
         self.module.functions.append("\n".join(text))
 
@@ -165,6 +168,9 @@ class Code:
     @contextmanager
     def loop(self, stop: str | int, start: str | int = 0, step: int = 1) -> Iterator[str]:
         """Indices from ``start`` up to ``stop``; down to ``stop``, with it, for a step of -1."""
+        if (stop, start, step) == (1, 0, 1):
+            yield "0"
+            return
         n = self.number()
         test = "slt" if step > 0 else "sge"
         self.lines += [

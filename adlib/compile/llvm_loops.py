@@ -8,20 +8,19 @@ floats are made in blocks, and the blocks' sums of float32 are added up in float
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from adlib.compile import render_halves
-from adlib.compile.builder import BOOL
-from adlib.compile.llvm_module import Module, constant_text, memory_type, type_name
+from adlib.compile import llvm_vectors
+from adlib.compile.llvm_module import Module, constant_text, type_name
+from adlib.compile.llvm_values import ValueWriter, sums_floats
 from adlib.compile.loopir import (
     Accumulator,
     For,
     Kernel,
     Nest,
-    Position,
     Store,
     Value,
     depth,
@@ -29,22 +28,6 @@ from adlib.compile.loopir import (
 )
 
 _BLOCK = 1024  # elements of a sum that are added up before the result joins the others
-
-_FLOAT_OPS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "rem": "frem"}
-_FLOAT_FUNCTIONS = {
-    "abs": "fabs",
-    "sqrt": "sqrt",
-    "floor": "floor",
-    "ceil": "ceil",
-    "trunc": "trunc",
-    "round_even": "rint",
-    "copysign": "copysign",
-    "fma": "fma",
-    "mul_add": "fmuladd",
-    "min": "minimum",
-    "max": "maximum",
-}
-_FLOAT_COMPARE = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
 
 
 def most_unrolled(loop: For) -> int:
@@ -86,38 +69,16 @@ def _mark_needed(items: Sequence[Any], needed: set[int]) -> None:
             needed.update([id(a) for a in args])
 
 
-class LoopWriter:
-    """Writes the body of one function."""
+class LoopWriter(ValueWriter):
+    """Writes the body of one function; ``vectors``: whether loops may be written with them."""
 
-    def __init__(self, kernel: Kernel, module: Module, quick: bool = False) -> None:
-        self.kernel = kernel
-        self.module = module
-        self.quick = quick
-        self.lines: list[str] = []
-        self.names: dict[int, str] = {}
-        self.count = 0
-        self.block = "entry"
-        self.axes: list[str] = []
-        self.rounds = 1  # of all loops around what is being written
-        self.offsets: dict[Position, str] = {}
-        self.needed: set[int] = set()
-        self.noted: set[int] = set()  # predicates of rare cases
-
-    def line(self, text: str) -> None:
-        self.lines.append("  " + text)
-
-    def fresh(self) -> str:
-        self.count += 1
-        return f"%v{self.count}"
-
-    def assign(self, text: str) -> str:
-        name = self.fresh()
-        self.lines.append(f"  {name} = {text}")
-        return name
-
-    def start(self, label: str) -> None:
-        self.lines.append(f"{label}:")
-        self.block = label
+    def __init__(
+        self, kernel: Kernel, module: Module, quick: bool = False, vectors: bool = False
+    ) -> None:
+        super().__init__(kernel, module, quick)
+        self.vectors = vectors
+        self.vector_loops = 0  # innermost loops that were written with vectors
+        self.scalar_loops = 0  # and those that were left to LLVM's vectorizer
 
     # ------------------------------------------------------------------ loops
 
@@ -185,7 +146,7 @@ class LoopWriter:
                 self.names[id(acc.result)] = constant_text(acc.identity, dtype)
             return
         inner = not loops(loop.body)
-        blocked = inner and extent > 2 * _BLOCK and any(_sums_floats(a) for a in loop.accumulators)
+        blocked = inner and extent > 2 * _BLOCK and any(sums_floats(a) for a in loop.accumulators)
         if not blocked:
             self.simple_loop(loop, nest, first, limit or str(extent), size)
             return
@@ -195,10 +156,23 @@ class LoopWriter:
     def simple_loop(self, loop: For, nest: Nest, first: str, limit: str, size: int = 0) -> None:
         """One loop from ``first`` below ``limit``, at least one round; of ``size`` rounds where
         that is known: LLVM, too, knows it where the loop counts from 0."""
+        inner = not loops(loop.body)
+        extent = nest.extents[loop.axis]
+        if extent == 1 and first == "0":
+            self.once(loop, nest)
+            return
+        if inner and self.vectors:
+            rounds = size or (extent if first == "0" and limit == str(extent) else 0)
+            if llvm_vectors.plain(loop):
+                self.vector_loops += 1
+            elif llvm_vectors.write(self, loop, first, rounds, extent):
+                self.vector_loops += 1
+                return
+            else:
+                self.scalar_loops += 1
         self.count += 1
         head, tail, before = f"loop{self.count}", f"done{self.count}", self.block
         index, following = self.fresh(), self.fresh()
-        inner = not loops(loop.body)
         types = [acc.value.dtype if inner else _wide(acc) for acc in loop.accumulators]
         phis = [self.fresh() for _ in types]
         self.line(f"br label %{head}")
@@ -230,6 +204,18 @@ class LoopWriter:
         self.start(tail)
         self.complete(loop.accumulators, types, results)
         self.axes, self.offsets = saved_axes, saved_offsets
+
+    def once(self, loop: For, nest: Nest) -> None:
+        """A loop of one round."""
+        types = [a.value.dtype if not loops(loop.body) else _wide(a) for a in loop.accumulators]
+        self.axes[loop.axis] = "0"
+        self.items(loop.body, nest)
+        starts = [
+            constant_text(a.identity, t) for a, t in zip(loop.accumulators, types, strict=True)
+        ]
+        parts = [self.names[id(acc.value)] for acc in loop.accumulators]
+        results = self.joined(loop.accumulators, types, starts, parts)
+        self.complete(loop.accumulators, types, results)
 
     def blocked_loop(self, loop: For, nest: Nest, begin: str, end: str, size: int) -> None:
         """A loop over blocks around the loop itself: see the module's docstring."""
@@ -272,25 +258,14 @@ class LoopWriter:
         """The totals with a round's parts, in the types in which they are carried."""
         results = []
         for acc, dtype, total, part in zip(accumulators, types, totals, parts, strict=True):
-            if dtype == acc.value.dtype and self.is_product(acc, part):
-                x, y = [self.names[id(a)] for a in acc.value.args]
-                type_ = type_name(dtype)
-                name = f"llvm.fmuladd.f{8 * dtype.itemsize}"
-                function = self.module.intrinsic(name, type_, type_, type_, type_)
-                args = ", ".join([f"{type_} {v}" for v in (x, y, total)])
-                results.append(self.assign(f"call reassoc {type_} {function}({args})"))
+            product = dtype == acc.value.dtype and self.is_product(acc)
+            if product and self.names.get(id(acc.value)) == part:
+                results.append(self.add_product(acc, total))
                 continue
             if dtype != acc.value.dtype:
                 part = self.assign(f"fpext float {part} to double")
-            results.append(self.combine(Accumulator(acc.kind, Value("part", dtype)), total, part))
+            results.append(self.combine(acc.kind, dtype, total, part))
         return results
-
-    def is_product(self, acc: Accumulator, part: str) -> bool:
-        """Whether a round adds a product, so that one instruction does both."""
-        value = acc.value
-        if not _sums_floats(acc) or value.op != "mul" or value.dtype.itemsize < 4:
-            return False
-        return self.names.get(id(value)) == part
 
     def carried(
         self,
@@ -320,211 +295,6 @@ class LoopWriter:
                 result = self.assign(f"fptrunc double {result} to float")
             self.names[id(acc.result)] = result
 
-    def combine(self, acc: Accumulator, total: str, value: str) -> str:
-        dtype = acc.value.dtype
-        type_ = type_name(dtype)
-        kind = acc.kind
-        if dtype == BOOL:
-            op = {"max": "or", "min": "and", "sum": "or", "prod": "and"}.get(kind, kind)
-            return self.assign(f"{op} i1 {total}, {value}")
-        if kind in ("sum", "prod"):
-            op = "add" if kind == "sum" else "mul"
-            if dtype.kind == "f":
-                op = f"f{op} reassoc"
-            return self.assign(f"{op} {type_} {total}, {value}")
-        if kind in ("max", "min"):
-            return self.extremum(kind, dtype, total, value)
-        return self.assign(f"{kind} {type_} {total}, {value}")
-
-    # ----------------------------------------------------------------- memory
-
-    def offset(self, position: Position) -> str:
-        """An affine function of the axes, without its constant."""
-        coefficients = position[:-1]
-        found = self.offsets.get(coefficients)
-        if found is not None:
-            return found
-        total = ""
-        for axis, coefficient in enumerate(coefficients):
-            if not coefficient:
-                continue
-            term = self.axes[axis]
-            if coefficient != 1:
-                term = self.assign(f"mul nsw i64 {term}, {coefficient}")
-            total = self.assign(f"add nsw i64 {total}, {term}") if total else term
-        self.offsets[coefficients] = total
-        return total
-
-    def address(self, buffer: int, position: Position, offset: str = "", part: int = 0) -> str:
-        type_ = memory_type(self.kernel.buffers[buffer].dtype)
-        pointer, constant = f"%b{buffer}", position[-1]
-        moving = self.offset(position)
-        if offset:
-            pointer = self.assign(f"getelementptr {type_}, ptr {pointer}, i64 {offset}")
-        if moving:
-            pointer = self.assign(f"getelementptr {type_}, ptr {pointer}, i64 {moving}")
-        if constant:
-            pointer = self.assign(f"getelementptr {type_}, ptr {pointer}, i64 {constant}")
-        if part:
-            pointer = self.assign(f"getelementptr {type_}, ptr {pointer}, i64 0, i64 {part}")
-        return pointer
-
-    def store(self, item: Store) -> None:
-        offset = "" if item.offset is None else self.names[id(item.offset)]
-        pointer = self.address(item.buffer, item.position, offset, item.part)
-        self.store_plain(self.names[id(item.value)], item.value.dtype, pointer)
-
-    def store_plain(self, value: str, dtype: np.dtype[Any], pointer: str) -> None:
-        if dtype == BOOL:
-            value = self.assign(f"zext i1 {value} to i8")
-        self.line(f"store {memory_type(dtype)} {value}, ptr {pointer}, align {dtype.itemsize}")
-
-    def load_plain(self, dtype: np.dtype[Any], pointer: str) -> str:
-        type_ = memory_type(dtype)
-        loaded = self.assign(f"load {type_}, ptr {pointer}, align {dtype.itemsize}")
-        return self.assign(f"icmp ne i8 {loaded}, 0") if dtype == BOOL else loaded
-
-    # ------------------------------------------------------------- arithmetic
-
-    def value(self, value: Value) -> str:
-        op, dtype = value.op, value.dtype
-        if op == "const":
-            return constant_text(value.attr, dtype)
-        if op == "load":
-            offset = self.names[id(value.args[0])] if value.args else ""
-            buffer, position = value.attr
-            return self.load_plain(dtype, self.address(buffer, position, offset, value.part))
-        if op == "index":
-            moving = self.offset(value.attr) or "0"
-            return self.assign(f"add nsw i64 {moving}, {value.attr[-1]}")
-        if op == "rare" and self.quick:
-            return self.unless_met(value)
-        args = [self.names[id(a)] for a in value.args]
-        special = _SPECIAL.get(op)
-        if special is not None:
-            return special(self, value, args)
-        if dtype.kind == "f":
-            return self.float_operation(op, dtype, args)
-        return self.integer_operation(op, dtype, args)
-
-    def float_operation(self, op: str, dtype: np.dtype[Any], args: list[str]) -> str:
-        type_ = type_name(dtype)
-        if op == "neg":
-            return self.assign(f"fneg {type_} {args[0]}")
-        name = _FLOAT_OPS.get(op)
-        if name is not None:
-            return self.assign(f"{name} {type_} {args[0]}, {args[1]}")
-        suffix = f"f{8 * dtype.itemsize}"
-        return self.call(f"llvm.{_FLOAT_FUNCTIONS[op]}.{suffix}", type_, args)
-
-    def integer_operation(self, op: str, dtype: np.dtype[Any], args: list[str]) -> str:
-        type_ = type_name(dtype)
-        signed = dtype.kind == "i"
-        if op == "neg":
-            return self.assign(f"sub {type_} 0, {args[0]}")
-        if op == "not":
-            ones = "true" if dtype == BOOL else "-1"
-            return self.assign(f"xor {type_} {args[0]}, {ones}")
-        if op in ("min", "max"):
-            return self.extremum(op, dtype, *args)
-        if op == "popcount":
-            return self.call(f"llvm.ctpop.{type_}", type_, args)
-        if op == "clz":
-            name = self.module.intrinsic(f"llvm.ctlz.{type_}", type_, type_, "i1")
-            return self.assign(f"call {type_} {name}({type_} {args[0]}, i1 false)")
-        name = {
-            "div": "sdiv" if signed else "udiv",
-            "rem": "srem" if signed else "urem",
-            "shr": "ashr" if signed else "lshr",
-        }.get(op, op)
-        return self.assign(f"{name} {type_} {args[0]}, {args[1]}")
-
-    def extremum(self, op: str, dtype: np.dtype[Any], x: str, y: str) -> str:
-        type_ = type_name(dtype)
-        if dtype.kind == "f":
-            return self.float_operation(op, dtype, [x, y])
-        if dtype == BOOL:
-            return self.assign(f"{'or' if op == 'max' else 'and'} i1 {x}, {y}")
-        sign = "s" if dtype.kind == "i" else "u"
-        return self.call(f"llvm.{sign}{op}.{type_}", type_, [x, y])
-
-    def call(self, function: str, type_: str, args: Sequence[str]) -> str:
-        name = self.module.intrinsic(function, type_, *[type_] * len(args))
-        return self.assign(f"call {type_} {name}({', '.join([f'{type_} {a}' for a in args])})")
-
-    def compare(self, value: Value, args: list[str]) -> str:
-        dtype = value.args[0].dtype
-        type_ = type_name(dtype)
-        if dtype.kind == "f":
-            return self.assign(f"fcmp {_FLOAT_COMPARE[value.op]} {type_} {args[0]}, {args[1]}")
-        sign = "" if value.op in ("eq", "ne") else "s" if dtype.kind == "i" else "u"
-        return self.assign(f"icmp {sign}{value.op} {type_} {args[0]}, {args[1]}")
-
-    def unless_met(self, value: Value) -> str:
-        """The fast value of a rare case, and a note where the predicate is true."""
-        predicate, _, fast = value.args
-        if id(predicate) not in self.noted:
-            self.noted.add(id(predicate))
-            met = self.assign("load i1, ptr %met")
-            noted = self.assign(f"or i1 {met}, {self.names[id(predicate)]}")
-            self.line(f"store i1 {noted}, ptr %met")
-        return self.names[id(fast)]
-
-    def select(self, value: Value, args: list[str]) -> str:
-        type_ = type_name(value.dtype)
-        return self.assign(f"select i1 {args[0]}, {type_} {args[1]}, {type_} {args[2]}")
-
-    def convert(self, value: Value, args: list[str]) -> str:
-        source, target = value.args[0].dtype, value.dtype
-        from_, to = type_name(source), type_name(target)
-        unsigned = source.kind in "ub"
-        if target == BOOL:
-            if source.kind == "f":
-                return self.assign(f"fcmp une {from_} {args[0]}, 0.0")
-            return self.assign(f"icmp ne {from_} {args[0]}, 0")
-        if source.kind == "f" and target.kind == "f":
-            op = "fpext" if target.itemsize > source.itemsize else "fptrunc"
-        elif source.kind == "f":
-            # out of range LLVM's own conversion may be anything at all, this one is a number
-            name = f"llvm.fpto{'s' if target.kind == 'i' else 'u'}i.sat.{to}.f{8 * source.itemsize}"
-            return self.assign(
-                f"call {to} {self.module.intrinsic(name, to, from_)}({from_} {args[0]})"
-            )
-        elif target.kind == "f":
-            op = "uitofp" if unsigned else "sitofp"
-        elif source == BOOL or target.itemsize > source.itemsize:
-            op = "zext" if unsigned else "sext"
-        elif target.itemsize == source.itemsize:
-            return args[0]
-        else:
-            op = "trunc"
-        return self.assign(f"{op} {from_} {args[0]} to {to}")
-
-    def bitcast(self, value: Value, args: list[str]) -> str:
-        from_, to = type_name(value.args[0].dtype), type_name(value.dtype)
-        return args[0] if from_ == to else self.assign(f"bitcast {from_} {args[0]} to {to}")
-
-    def lookup(self, value: Value, args: list[str]) -> str:
-        table = self.module.table(value.attr)
-        type_ = memory_type(value.dtype)
-        index_type = type_name(value.args[0].dtype)
-        pointer = self.assign(
-            f"getelementptr inbounds {type_}, ptr {table}, {index_type} {args[0]}"
-        )
-        return self.assign(f"load {type_}, ptr {pointer}, align {value.dtype.itemsize}")
-
-
-_SPECIAL: dict[str, Callable[[LoopWriter, Value, list[str]], str]] = {
-    **dict.fromkeys(_FLOAT_COMPARE, LoopWriter.compare),
-    "select": LoopWriter.select,
-    "rare": LoopWriter.select,
-    "convert": LoopWriter.convert,
-    "saturate": LoopWriter.convert,
-    "bitcast": LoopWriter.bitcast,
-    "lookup": LoopWriter.lookup,
-    **dict.fromkeys(("widen", "narrow", "rounded"), render_halves.conversion),
-}
-
 
 def _block(size: int) -> int:
     """How many elements of a loop (0: an unknown number of rounds) are added up before the result
@@ -537,12 +307,8 @@ def _block(size: int) -> int:
     return _BLOCK
 
 
-def _sums_floats(acc: Accumulator) -> bool:
-    return acc.kind == "sum" and acc.value.dtype.kind == "f"
-
-
 def _wide(acc: Accumulator) -> np.dtype[Any]:
     """The dtype in which blocks are combined."""
-    if _sums_floats(acc) and acc.value.dtype.itemsize == 4:
+    if sums_floats(acc) and acc.value.dtype.itemsize == 4:
         return np.dtype(np.float64)
     return acc.value.dtype

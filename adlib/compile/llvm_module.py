@@ -47,6 +47,9 @@ def _table_text(dtype: str, content: bytes) -> str:
 # Attributes of functions that only call others, once in a run: not worth optimising.
 GLUE = "noinline optnone nounwind"
 
+# Of functions that have nothing for LLVM's passes to do: they go straight to the code generator.
+WRITTEN = ' "written"'
+
 
 class Module:
     """Collects functions, the intrinsics that they use, tables and loop hints."""
@@ -106,7 +109,7 @@ class Module:
                 [f"  %{n} = load ptr, ptr {self.link(f'py:{n}')}" for n in names.split()]
             )
             self.functions.append(
-                f"""define internal i32 @interrupted() noinline cold nounwind {{
+                f"""define internal i32 @interrupted() {GLUE} {{
 {loads}
   %holds = call i32 %PyGILState_Check()
   %held = icmp ne i32 %holds, 0
@@ -152,10 +155,11 @@ take:
         """Attributes of a function that calls those of one kernel, where it is being rendered."""
         return GLUE if self.rounds == 1 else "noinline nounwind"
 
-    @property
-    def glue(self) -> str:
-        """Attributes of a function that only calls others, where it is being rendered."""
-        return GLUE if self.rounds == 1 else "nounwind"
+    def around(self, first: int) -> str:
+        """Attributes of a function that calls those from number ``first`` on again and again:
+        LLVM's passes are for what becomes part of it."""
+        small = any(" alwaysinline " in f[: f.index("\n")] for f in self.functions[first:])
+        return "nounwind" if small else f"nounwind{WRITTEN}"
 
     def merged(self, first: int, name: str) -> str:
         """Look at the functions from number ``first`` on, which make up the part ``name``.

@@ -14,7 +14,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adlib.compile import failures, in_place, library, memory, repeats, row_updates
+from adlib.compile import (
+    failures,
+    in_place,
+    library,
+    memory,
+    partial_sums,
+    repeats,
+    row_updates,
+)
 from adlib.compile.control_flow import ControlPart
 from adlib.compile.dot_part import DotPart
 from adlib.compile.elements import plain
@@ -55,7 +63,6 @@ class KernelPart:
     """A kernel of loops: a group of equations, or an array that is put together."""
 
     fallible = False
-    scratch = 0
     changed = False  # whether other groups of the same structure need a function of their own
 
     def __init__(self, writer: Reader, work: int) -> None:
@@ -63,6 +70,7 @@ class KernelPart:
         self.name = writer.name
         self.variables = writer.variables
         self.work = work
+        self.scratch = partial_sums.separated(writer.kernel, work)
 
     def share(self, read: Var, written: Var) -> bool:
         """Read an operand from where a result is written, if that is right (see ``in_place``)."""
@@ -159,6 +167,7 @@ class Body:
 
     def render(self, module: Module) -> None:
         names = []
+        before = len(module.functions)
         rendered: dict[Part, str] = {}
         for part, _, _ in self.parts:
             own = part
@@ -179,9 +188,10 @@ class Body:
         count = len(self.read) + len(self.written)
         params = ", ".join([*[f"ptr %p{i}" for i in range(count)], "ptr %arena"])
         lines = inner or self._calls(calls, module)[0]
-        # nests of many loops stay several functions: LLVM's work grows fast with their depth
-        alone = "noinline " if self.nesting % _MOST_NESTED == _MOST_NESTED - 1 else ""
-        attributes = GLUE if inner else f"{alone}nounwind" if alone else module.glue
+        attributes = GLUE if inner or module.rounds == 1 else module.around(before)
+        if not inner and self.nesting % _MOST_NESTED == _MOST_NESTED - 1:
+            # nests of many loops stay several functions: LLVM's work grows fast with their depth
+            attributes = "noinline nounwind"
         self._define(self.name, params, attributes, lines, module)
 
     def _function(self, name: str, calls: Sequence[Any], module: Module) -> str:

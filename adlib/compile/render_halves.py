@@ -30,7 +30,10 @@ _INSTRUCTIONS = {
 
 
 def conversion(writer: Any, value: Value, args: list[str]) -> str:
-    """The call of a conversion, which is defined in the module at its first use."""
+    """The call of a conversion, which is defined in the module at its first use; of vectors, the
+    conversion itself, since what is written with them is not inlined by LLVM."""
+    if writer.lanes > 1:
+        return _of_vectors(writer, value, args[0])
     source, target = type_name(value.args[0].dtype), type_name(value.dtype)
     name = f"{value.op}_{value.attr.name}"
     known = writer.module.helpers
@@ -46,6 +49,28 @@ def conversion(writer: Any, value: Value, args: list[str]) -> str:
             ]
         )
     return str(writer.assign(f"call {target} @{name}({source} {args[0]})"))
+
+
+def _of_vectors(writer: Any, value: Value, arg: str) -> str:
+    op, lanes = value.op, writer.lanes
+    if value.attr == FLOAT16 and engine.converts_float16():
+        half = f"<{lanes} x half>"
+        if op == "widen":
+            number = writer.assign(f"bitcast <{lanes} x i16> {arg} to {half}")
+        else:
+            number = writer.assign(f"fptrunc <{lanes} x float> {arg} to {half}")
+        if op == "narrow":
+            return str(writer.assign(f"bitcast {half} {number} to <{lanes} x i16>"))
+        return str(writer.assign(f"fpext {half} {number} to <{lanes} x float>"))
+    builder, operand = LoopBuilder(), Value("operand", UINT16 if op == "widen" else FLOAT32)
+    result = _FORMULAS[op](Scalar(builder, operand), value.attr).value
+    names = writer.names
+    writer.names = {id(operand): arg}
+    for item in builder.items:
+        writer.names[id(item)] = writer.value(item)
+    found = writer.names[id(result)]
+    writer.names = names
+    return str(found)
 
 
 def _body(writer: Any, op: str, dtype: np.dtype[Any]) -> tuple[list[str], str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from adlib.compile import chunks
 from adlib.compile.llvm_loops import LoopWriter
-from adlib.compile.llvm_module import GLUE, Module, memory_type
+from adlib.compile.llvm_module import GLUE, WRITTEN, Module, memory_type
 from adlib.compile.loopir import (
     For,
     Kernel,
@@ -19,9 +19,16 @@ from adlib.compile.loopir import (
 )
 
 
-def render(kernel: Kernel, module: Module, work: int | None = None, inline: bool = False) -> None:
+def render(
+    kernel: Kernel,
+    module: Module,
+    work: int | None = None,
+    inline: bool = False,
+    once: bool = False,
+) -> None:
     """Add ``void @name(ptr...)``, one pointer for each buffer, to the module; ``inline``: numbers
-    without loops become part of what calls them, so that a loop keeps them in registers.
+    without loops become part of what calls them, so that a loop keeps them in registers; ``once``:
+    nothing can be done again, since it changes what it reads.
 
     A kernel that does less ``work`` in all than optimising it would earn back is not optimised.
 
@@ -38,7 +45,7 @@ def render(kernel: Kernel, module: Module, work: int | None = None, inline: bool
             return
     given = [i for i, buffer in enumerate(kernel.buffers) if not buffer.local]
     params = ", ".join(f"ptr noalias %b{i}" for i in given)
-    if not any(_rare_cases(nest.items) for nest in kernel.nests):
+    if once or not any(_rare_cases(nest.items) for nest in kernel.nests):
         if inline and not any(loops(nest.items) for nest in kernel.nests):
             _function(kernel, module, kernel.name, params, "alwaysinline")
         else:
@@ -92,7 +99,8 @@ def _in_chunks(
     def call_plain(number: int) -> None:
         if plain:
             name = f"{kernel.name}_plain{number}"
-            render(Kernel(name, kernel.buffers, list(plain)), module)
+            once = not chunks.repeatable(plain)
+            render(Kernel(name, kernel.buffers, list(plain)), module, once=once)
             lines.append(f"  call void @{name}({args})")
             plain.clear()
 
@@ -210,7 +218,7 @@ def _function(
     work: int | None = None,
     write: Callable[[LoopWriter, Nest], None] = LoopWriter.nest,
 ) -> None:
-    writer = LoopWriter(kernel, module, quick)
+    writer = LoopWriter(kernel, module, quick, vectors="optnone" not in attributes)
     for nest in kernel.nests:
         write(writer, nest)
     first = [
@@ -223,6 +231,8 @@ def _function(
     body = "\n".join([*first, *writer.lines, *last])
     if work is not None and not pays(len(writer.lines), work):
         attributes += " optnone"
+    elif writer.vector_loops and not writer.scalar_loops:
+        attributes += WRITTEN
     result = "i1" if quick else "void"
     module.functions.append(
         f"define internal {result} @{name}({params}) {attributes} nounwind {{\nentry:\n{body}\n}}\n"

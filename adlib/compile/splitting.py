@@ -1,15 +1,18 @@
-"""LLVM text cut in two: what is worth optimising, and the rest.
+"""LLVM text cut in three: what is worth optimising, what is written as it should be, and the rest.
 
 LLVM's optimising code generator takes several times as long for a function that is not to be
 optimised (``optnone``) than its plain one, since every pass is set up all the same. Half of a
 program is such code: entries, lists of calls, the exact versions of kernels with rare cases. So a
-program becomes two modules that are compiled apart and linked: functions of the one that the other
-calls are visible to it, and declared there.
+program becomes modules that are compiled apart and linked: functions of the one that another
+calls are visible to it, and declared there. Functions whose loops are written with vectors need
+the good code generator, but none of the passes before it, and stand in a module of their own.
 """
 
 from __future__ import annotations
 
 import re
+
+from adlib.compile.llvm_module import WRITTEN
 
 _HEADER = re.compile(r"define (internal )?([^@\n]*)@([\w.]+)\(([^)\n]*)\)([^\n]*)\{")
 _NAME = re.compile(r"@([\w.]+)")
@@ -33,8 +36,10 @@ class _Function:
         return self.header.group(3)
 
     @property
-    def optimised(self) -> bool:
-        return " optnone" not in self.header.group(5)
+    def kind(self) -> int:
+        """Which module it belongs to."""
+        attributes = self.header.group(5)
+        return 2 if " optnone" in attributes else 1 if WRITTEN in attributes else 0
 
     def visible(self) -> str:
         """The definition, to be found by the other module."""
@@ -47,46 +52,49 @@ class _Function:
         return f"declare {self.header.group(2)}@{self.name}({types})"
 
 
-def split(text: str) -> tuple[str, str]:
-    """The module of the functions that are optimised, and that of the others.
+def split(text: str) -> tuple[str, str, str]:
+    """The modules of the functions that are optimised, of those that are written as they should
+    be, and of the others.
 
-    One of them is empty where there are no such functions, or where the text has variables of its
-    own. Declarations, metadata and private constants stand in each module that needs them; the
-    table of links stands in the second.
+    They are empty where there are no such functions, or where the text has variables of its own.
+    Declarations, metadata and private constants stand in each module that needs them; the table
+    of links stands in the last one.
     """
     start = text.find("\ndefine ") + 1 if not text.startswith("define ") else 0
     prelude = text[:start].splitlines()
     variables = [line for line in prelude if " global " in line]
     if (not start and not text.startswith("define ")) or len(variables) > 1:
-        return text, ""
+        return text, "", ""
     pieces = text[start:].split("\ndefine ")
     pieces = [pieces[0], *["define " + piece for piece in pieces[1:]]]
     body, _, tail = pieces[-1].partition("\n}\n")
     pieces[-1] = body + "\n}\n"
     functions = [_Function(piece) for piece in pieces]
-    parts = [f for f in functions if f.optimised], [f for f in functions if not f.optimised]
-    if not parts[0] or not parts[1]:
-        return (text, "") if parts[0] else ("", text)
-    first = _module(parts[0], parts[1], prelude, tail, False)
-    return first, _module(parts[1], parts[0], prelude, tail, True)
+    last = max([f.kind for f in functions])
+    modules = []
+    for kind in range(3):
+        own = [f for f in functions if f.kind == kind]
+        others = [f for f in functions if f.kind != kind]
+        if not others:
+            modules.append(text)
+        else:
+            modules.append(_module(own, others, prelude, tail, kind == last) if own else "")
+    return modules[0], modules[1], modules[2]
 
 
 def _module(
     own: list[_Function], others: list[_Function], prelude: list[str], tail: str, holds: bool
 ) -> str:
-    """A module of some functions; ``holds``: it has the variables that both use."""
+    """A module of some functions; ``holds``: it has the variables that all use."""
     needed = set().union(*[f.needs for f in own])
     asked = set().union(*[f.needs for f in others])
     lines = []
     for line in prelude:
         name = _NAME.search(line)
-        if name is None or name.group(1) in needed:
-            pass
-        elif " global " not in line or not holds:
+        shared = " global " in line
+        if name is not None and name.group(1) not in needed and not (shared and holds):
             continue
-        if " global " in line and not holds:
-            line = _external(line)
-        lines.append(line)
+        lines.append(_external(line) if shared and not holds else line)
     lines += [f.declaration() for f in others if f.name in needed]
     texts = [f.visible() if f.name in asked else f.text for f in own]
     return "\n".join([*lines, *texts, tail])

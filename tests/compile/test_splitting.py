@@ -1,4 +1,4 @@
-"""A program in two modules: what is optimised, and what is not."""
+"""A program in modules: what is optimised, what is written as it should be, and the rest."""
 
 from __future__ import annotations
 
@@ -65,13 +65,15 @@ def definitions(text):
 
 
 def test_functions_go_where_they_belong():
-    first, second = split(TEXT)
+    first, written, second = split(TEXT)
+    assert written == ""
     assert definitions(first) == ["root", "own", "both"]
     assert definitions(second) == ["size", "run"]
 
 
 def test_what_the_other_module_calls_is_visible_and_declared():
-    first, second = split(TEXT)
+    first, written, second = split(TEXT)
+    assert written == ""
     assert "define hidden double @both(double %x, ptr %p) noinline nounwind {" in first
     assert "define internal double @own(" in first and "define internal double @root(" in first
     assert "declare double @size(double)" in first
@@ -82,7 +84,8 @@ def test_what_the_other_module_calls_is_visible_and_declared():
 
 
 def test_what_both_need_stands_once_or_in_both():
-    first, second = split(TEXT)
+    first, written, second = split(TEXT)
+    assert written == ""
     assert "@links" not in first
     assert "@links = global [2 x ptr] zeroinitializer" in second
     assert "@table0" not in first and "@table0 = private" in second
@@ -95,19 +98,33 @@ def test_links_that_the_first_uses_are_declared_there():
     text = TEXT.replace(
         "  %y = fadd double %x, 1.0", "  %l = load ptr, ptr @links\n  %y = fneg double %x"
     )
-    first, second = split(text)
+    first, _, second = split(text)
     assert "@links = external global [2 x ptr]" in first
     assert "@links = global [2 x ptr]" in second
 
 
+def test_functions_that_are_written_as_they_should_be_stand_alone():
+    text = TEXT.replace(
+        "@root(double %x, ptr noalias %p) noinline nounwind",
+        '@root(double %x, ptr noalias %p) noinline "written" nounwind',
+    )
+    first, written, second = split(text)
+    assert definitions(first) == ["own", "both"]
+    assert definitions(written) == ["root"]
+    assert definitions(second) == ["size", "run"]
+    assert "define hidden double @root(" in written and "sqrt" in written
+    assert "declare double @root(double, ptr)" in first and "root" not in second
+    assert "@links" not in written
+
+
 def test_one_module_where_nothing_is_to_be_cut():
     plain = TEXT.replace(" optnone", "")
-    assert split(plain) == (plain, "")
+    assert split(plain) == (plain, "", "")
     none = TEXT.replace("nounwind {", "optnone nounwind {").replace("optnone optnone", "optnone")
-    assert split(none) == ("", none)
-    assert split("") == ("", "")
+    assert split(none) == ("", "", none)
+    assert split("") == ("", "", "")
     variables = TEXT.replace("@table0 =", "@count = internal global i64 0\n@table0 =")
-    assert split(variables) == (variables, "")
+    assert split(variables) == (variables, "", "")
 
 
 @needs_llvm
@@ -127,8 +144,9 @@ def test_programs_are_cut():
     """Entries and lists of calls are not optimised, nor the exact side of rare cases."""
     closed = adlib.make_jaxpr(lambda x: jnp.sum(jnp.sin(x)))(jnp.ones(50_000))
     compiled = Compiled(closed)
-    first, second = split(compiled.llvm)
-    assert any(name.endswith("_quick") for name in definitions(first))
+    first, written, second = split(compiled.llvm)
+    assert first == ""
+    assert any(name.endswith("_quick") for name in definitions(written))
     assert any(name.endswith("_exact") for name in definitions(second))
     assert "run_segment0" in definitions(second) and "segment0" in definitions(second)
     x = np.linspace(-3, 1e6, 50_000, dtype=np.float32)  # the exact side too

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adlib.compile import engine
-from adlib.compile.llvm_module import Module, type_name
+from adlib.compile.llvm_module import WRITTEN, Module, type_name
 
 _UNROLLED = 4  # rounds of a loop within a tile that LLVM may write out
 _MOST_ROWS = 14  # of a tile: of more, LLVM keeps the elements in registers that it has not
@@ -134,7 +134,7 @@ class Contraction:
         self._around(text, module, list(self.outer), "%out", "%left", "%right")
         lines = [
             f"define internal void @{self.name}"
-            "(ptr noalias %out, ptr noalias %left, ptr noalias %right) nounwind {",
+            f"(ptr noalias %out, ptr noalias %left, ptr noalias %right) nounwind{WRITTEN} {{",
             "entry:",
             *text.lines,
             "  ret void",
@@ -244,7 +244,7 @@ class _Tile:
             self._store(r, v, value)
         lines = [
             f"define internal void @{self.name}"
-            "(ptr noalias %out, ptr noalias %left, ptr noalias %right) nounwind noinline {",
+            f"(ptr noalias %out, ptr noalias %left, ptr noalias %right) noinline nounwind{WRITTEN} {{",
             "entry:",
             *t.lines,
             "  ret void",

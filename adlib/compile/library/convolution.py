@@ -19,7 +19,7 @@ from adlib.compile import engine
 from adlib.compile.library.contraction import Axis, Contraction, merged
 from adlib.compile.library.convolution_geometry import Geometry, Loops, permuted_strides, strides
 from adlib.compile.library.part import PARTS, LibraryPart
-from adlib.compile.llvm_module import Module, type_name
+from adlib.compile.llvm_module import WRITTEN, Module, type_name
 from adlib.compile.loopir import Buffer, Kernel, LoopBuilder, Store
 from adlib.compile.memory import ALIGN
 from adlib.compile.nests import loop_nest
@@ -118,7 +118,7 @@ class Convolution(LibraryPart):
         g, size = self.geometry, self.dtype.itemsize
         names = ["%lhs", "%rhs", "%out", *(["%scratch"] if self.scratch else [])]
         params = ", ".join([f"ptr {n}" for n in names])
-        lines = [f"define internal void @{self.name}({params}) noinline nounwind {{", "entry:"]
+        lines = [f"define internal void @{self.name}({params}) {module.caller} {{", "entry:"]
         out_bytes = math.prod(g.out) * size
         if g.empty:
             lines.append(_clear(module, "%out", out_bytes))
@@ -157,7 +157,10 @@ class Convolution(LibraryPart):
         name = f"{self.name}_chunk"
         each = -(-self.slices // self.chunks)
         minimum = module.intrinsic("llvm.umin.i64", "i64", "i64", "i64")
-        lines = [f"define internal void @{name}(i64 %chunk, ptr %args) nounwind {{", "entry:"]
+        lines = [
+            f"define internal void @{name}(i64 %chunk, ptr %args) nounwind{WRITTEN} {{",
+            "entry:",
+        ]
         for i, what in enumerate(("lhs", "kernel", "results", "inputs")):
             lines.append(f"  %arg{i} = getelementptr ptr, ptr %args, i64 {i}")
             lines.append(f"  %{what} = load ptr, ptr %arg{i}")
