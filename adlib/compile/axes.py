@@ -103,9 +103,10 @@ def ordered(
     return order, in_memory
 
 
-# Sizes of tiles in which transposed memory is read: a cache line of elements is used at once.
-_TILES = (32, 28, 24, 20, 16, 12, 10, 8)
-
+# Sizes of tiles in which transposed memory is read: a cache line of elements is used at once, and
+# loops are long; and the bytes of a tile, which the first-level cache keeps.
+_TILES = (80, 75, 72, 64, 60, 56, 50, 48, 40, 36, 32, 28, 24, 20, 16, 12, 10, 8)
+_TILE_BYTES = 26 << 10
 
 _MANY = 512  # tiles, from which on their order matters
 
@@ -130,7 +131,9 @@ def tiled(body: Sequence[Any], extents: list[int]) -> list[int]:
     if not against:
         return extents
     axis = against[0]
-    sizes = [next((t for t in _TILES if extents[a] % t == 0), 0) for a in (axis, rank - 1)]
+    width = max([i.dtype.itemsize for i in body if type(i) is not Store and i.op == "load"])
+    fitting = [t for t in _TILES if t * t * width <= _TILE_BYTES]
+    sizes = [next((t for t in fitting if extents[a] % t == 0), 0) for a in (axis, rank - 1)]
     if not all(sizes):
         return extents
     first, second = sizes

@@ -226,6 +226,12 @@ def _checks(
 def _leaf(made: Table, value: Any, aval: ShapedArray) -> tuple[int, int]:
     if _is_array(value):
         return calling_text.ARRAY, made.address(aval)
+    if type(value) is np.ndarray and layout.shape() is not None:
+        if value.dtype is not np.dtype(aval.dtype) or value.shape != aval.shape:
+            raise _Foreign
+        return calling_text.NDARRAY, made.array(
+            [made.address(value.dtype), value.ndim, *value.shape]
+        )
     found = _NUMBERS.get((type(value), aval.dtype.str[1:]))
     if found is None:
         raise _Foreign

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from adlib.compile.calling_code import Code
-from adlib.compile.layout import CONFORMING, WRITEABLE, layout, ownership, slot
+from adlib.compile.layout import CONFORMING, WRITEABLE, layout, ownership, shape, slot
 from adlib.compile.llvm_module import Module
 from adlib.core.array import ArrayImpl
 from adlib.core.avals import ShapedArray
@@ -32,6 +32,7 @@ _CHECK = "kind fetch of at type wanted place donated".split()
 CHECK = {name: number for number, name in enumerate(_CHECK)}
 CHECK_WORDS = 8
 ARRAY, FLOAT4, FLOAT8, INT4, INT8, BOOLEAN, IDENTICAL, TUPLE, LIST, DICT, NOTHING = range(11)
+NDARRAY = 11  # an array of NumPy's; wanted are its type, its rank and its sizes
 FROM_ARGUMENTS, FROM_TUPLE, FROM_LIST, FROM_DICT = range(4)
 
 # One result: how it is made, of what, its Array type, rank and sizes, where its address goes, and
@@ -109,6 +110,7 @@ def _check(module: Module) -> None:
     c.need(c.is_(type_, c.word("%check", CHECK["type"])), "no")
     address = c.variable("ptr", "%cell")
     names = ["array", "f4", "f8", "i4", "i8", "boolean", "no", "tuple", "list", "dict", "yes"]
+    names.append("ndarray" if shape() is not None else "no")
     table = " ".join(f"i64 {n}, label %{name}" for n, name in enumerate(names))
     c.do(f"switch i64 {kind}, label %no [ {table} ]")
 
@@ -124,6 +126,7 @@ def _check(module: Module) -> None:
     c.store(c.load(array, offsets.data), address)
     c.go("placed")
 
+    _check_ndarray(c, wanted, address)
     for name in ("f4", "f8"):
         c.lines.append(f"{name}:")
         number = c.call("py:PyFloat_AsDouble", "ptr %object", result="double")
@@ -156,6 +159,27 @@ def _check(module: Module) -> None:
     c.lines.append("no:")
     c.do("ret i1 false")
     c.function("internal i1 @check(ptr %check, ptr %object, ptr %pointers, ptr %held, ptr %cell)")
+
+
+def _check_ndarray(c: Code, wanted: str, address: str) -> None:
+    """Whether an array of NumPy's has the type and the shape that are wanted, in order."""
+    fields = shape()
+    if fields is None:
+        return
+    c.lines.append("ndarray:")
+    flags = c.let(f"and i32 {c.load('%object', layout().flags, 'i32')}, {CONFORMING}")
+    c.need(c.is_(flags, CONFORMING, "i32"), "no")
+    words = c.let(f"inttoptr i64 {wanted} to ptr")
+    c.need(c.is_(c.load("%object", fields.type, "i64"), c.word(words, 0)), "no")
+    rank = c.let(f"zext i32 {c.load('%object', fields.rank, 'i32')} to i64")
+    c.need(c.is_(rank, c.word(words, 1)), "no")
+    sizes, wanted_sizes = c.load("%object", fields.sizes), c.at(words, 16)
+    with c.each(rank) as i:
+        size = c.load(c.entry(sizes, i), 0, "i64")
+        c.need(c.is_(size, c.load(c.entry(wanted_sizes, i), 0, "i64")), "no")
+    c.store("%object", "%held")
+    c.store(c.load("%object", layout().data), address)
+    c.go("placed")
 
 
 def _allocate(module: Module) -> None:

@@ -48,7 +48,7 @@ def estimate(kernel: Kernel, work: int) -> float:
 
 def cut(kernel: Kernel, nest: Nest, nanoseconds: float) -> Cut | None:
     """How a nest that takes so long is cut; None where it is not."""
-    if nanoseconds < WORTH or not _outermost(nest) or not _independent(kernel, nest):
+    if nanoseconds < WORTH or not _outermost(nest) or not independent(kernel, nest):
         return None
     extent = nest.extents[nest.items[0].axis]
     if extent < 2:
@@ -84,7 +84,19 @@ def _accesses(items: Sequence[Any]) -> Iterator[Access]:
             yield item.attr[0], None if item.args else item.attr[1], False
 
 
-def _independent(kernel: Kernel, nest: Nest) -> bool:
+def repeatable(nests: Sequence[Nest]) -> bool:
+    """Whether nests can be done again without harm: none changes what they have found in memory,
+    as one does that adds to what nests before these have left."""
+    found: set[int] = set()
+    written: set[int] = set()
+    for nest in nests:
+        accesses = list(_accesses(nest.items))
+        found.update([b for b, _, writes in accesses if not writes and b not in written])
+        written.update([b for b, _, writes in accesses if writes])
+    return not found & written
+
+
+def independent(kernel: Kernel, nest: Nest) -> bool:
     loop = nest.items[0]
     found: dict[int, list[Position | None]] = {}
     written: set[int] = set()

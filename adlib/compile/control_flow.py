@@ -30,7 +30,8 @@ class ControlPart:
         self.name = name
         self.step = step
         self.variables: list[Var] = [*step.operands, *step.eqn.outvars]
-        self.bodies = [whole(p, f"{name}_{letter(i)}") for i, p in enumerate(step.programs)]
+        self._whole_program = whole
+        self.bodies = self._written()
         self.nesting = 1 + max([b.nesting for b in self.bodies], default=0)
         self.kind = step.eqn.primitive.name
         # how often a while loop goes round is not known: often enough to be worth compiling well
@@ -40,9 +41,14 @@ class ControlPart:
         self.looks = self.kind == "while" or self.kind == "scan" and self.work > _BETWEEN_LOOKS
         self.fallible = self.looks or any(b.fallible for b in self.bodies)
         self.in_place = self._shared()
+        self.pairs: list[tuple[int, int]] = []  # operands and results of branches in one place
         self.scratch = 0
         self.layout: dict[Any, int] = {}
         self._lay_out()
+
+    def _written(self) -> list[Any]:
+        programs = enumerate(self.step.programs)
+        return [self._whole_program(p, f"{self.name}_{letter(i)}") for i, p in programs]
 
     def _place(self, key: Any, size: int) -> None:
         self.layout[key] = self.scratch
@@ -88,14 +94,28 @@ class ControlPart:
         return {i for i in range(count) if body.share(inputs[i], results[i])}
 
     def share(self, read: Var, written: Var) -> bool:
-        """Whether a result may lie where an operand does: as its initial value."""
+        """Whether a result may lie where an operand does: as its initial value, or where every
+        branch can overwrite what it reads."""
         if self.kind == "cond":
-            return False
+            return self._share_in_branches(read, written)
         carried = self.carried()
         if written not in carried or self.step.operands.count(read) != 1:
             return False
         number = carried.index(written)
         return number in self.in_place and self.step.operands[self._initial() + number] is read
+
+    def _share_in_branches(self, read: Var, written: Var) -> bool:
+        if self.step.operands.count(read) != 1 or self.step.operands[0] is read:
+            return False
+        pair = self.step.operands.index(read) - 1, self.step.eqn.outvars.index(written)
+        if all([body.share(*_ends(body, pair)) for body in self.bodies]):
+            self.pairs.append(pair)
+            return True
+        self.bodies = self._written()  # as they were: some may have been changed
+        for before in self.pairs:
+            for body in self.bodies:
+                body.share(*_ends(body, before))
+        return False
 
     # ----------------------------------------------------------------- rendering
 
@@ -317,6 +337,11 @@ class ControlPart:
             f"  {name}_by = mul i64 {at}, {step}",
             f"  {name} = getelementptr i8, ptr {array}, i64 {name}_by",
         ]
+
+
+def _ends(body: Any, pair: tuple[int, int]) -> tuple[Var, Var]:
+    """An operand and a result of a branch's program, by their numbers."""
+    return body.read[pair[0]], body.written[pair[1]]
 
 
 def _copy(target: str, source: str, var: Var) -> str:

@@ -17,7 +17,7 @@ from adlib.compile.writing import Writing
 from adlib.core import dtypes
 from adlib.core.jaxpr import Atom, Eqn, Var
 
-_INT64 = np.dtype(np.int64)
+_INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
 def simpler(eqn: Eqn, native: frozenset[np.dtype[Any]]) -> tuple[list[Eqn], list[Var]] | None:
@@ -76,8 +76,9 @@ def _position_of(extremum: str) -> Callable[[Writing], None]:
         hit = w("eq", x, back)
         if dtypes.is_float(x.aval.dtype):
             hit = w("or", hit, w("ne", x, x))
-        places = w("iota", dtype=_INT64, shape=shape, dimension=axis, sharding=None)
-        last = w.number(shape[axis], _INT64)
+        place = _INT32 if shape[axis] < 1 << 31 else _INT64
+        places = w("iota", dtype=place, shape=shape, dimension=axis, sharding=None)
+        last = w.number(shape[axis], place)
         first = w("reduce_min", w("select_n", hit, last, places), axes=(axis,))
         dtype = w.eqn.params["index_dtype"]
         w(

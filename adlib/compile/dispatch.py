@@ -39,7 +39,7 @@ def executor(closed: ClosedJaxpr, xp: Any, donated: tuple[int, ...] = ()) -> Pro
     if xp is not np:
         from adlib.compile.cuda.program import executable
 
-        return executable(closed, xp)
+        return executable(closed, xp, donated)
     from adlib.compile import engine, program
 
     if chosen == "native" and not engine.available():

@@ -27,9 +27,25 @@ Axes = tuple[int, ...]
 
 
 class Dims:
-    """The axes of a product by what they do, and their sizes."""
+    """The axes of a product by what they do, and their sizes.
 
-    __slots__ = ("batch", "columns", "inner", "lhs", "lhs_free", "rhs", "rhs_free", "rows", "shape")
+    Attributes:
+      shape: the iteration space as loops: batch, rows, columns, contracted axes; but for a vector
+        and a matrix, which is read as it lies, in the matrix's order (``inner_first``).
+    """
+
+    __slots__ = (
+        "batch",
+        "columns",
+        "inner",
+        "inner_first",
+        "lhs",
+        "lhs_free",
+        "rhs",
+        "rhs_free",
+        "rows",
+        "shape",
+    )
 
     def __init__(self, eqn: Eqn) -> None:
         (left, right), (left_batch, right_batch) = eqn.params["dimension_numbers"]
@@ -42,8 +58,18 @@ class Dims:
         self.rows = math.prod([a[d] for d in self.lhs_free])
         self.columns = math.prod([b[d] for d in self.rhs_free])
         self.inner = math.prod([a[d] for d in left])
-        sizes = [a[d] for d in (*left_batch, *self.lhs_free)]
-        self.shape = (*sizes, *[b[d] for d in self.rhs_free], *[a[d] for d in left])
+        free = [*[a[d] for d in self.lhs_free], *[b[d] for d in self.rhs_free]]
+        inner = [a[d] for d in left]
+        self.inner_first = bool(inner) and (
+            (self.rows == 1 and _precede(right, self.rhs_free))
+            or (self.columns == 1 and _precede(left, self.lhs_free))
+        )
+        parts = (inner, free) if self.inner_first else (free, inner)
+        self.shape = (*[a[d] for d in left_batch], *parts[0], *parts[1])
+
+
+def _precede(axes: Axes, others: Axes) -> bool:
+    return bool(others) and max(axes) < min(others)
 
 
 def native(eqn: Eqn, dtypes: frozenset[np.dtype[Any]]) -> bool:
@@ -76,7 +102,7 @@ def is_outer(eqn: Eqn) -> bool:
 
 
 def space(eqn: Eqn) -> tuple[int, ...]:
-    """The iteration space of a product as loops: batch, rows, columns, contracted axes."""
+    """The iteration space of a product as loops."""
     return Dims(eqn).shape
 
 
@@ -85,10 +111,11 @@ def reads(eqn: Eqn, same: views.Coordinates) -> list[views.Coordinates]:
     dims = Dims(eqn)
     batch, rows = len(dims.lhs[0]), len(dims.lhs_free)
     columns = len(dims.rhs_free)
-    names = list(same)
-    by_batch, by_row = names[:batch], names[batch : batch + rows]
-    by_column = names[batch + rows : batch + rows + columns]
-    contracted = names[batch + rows + columns :]
+    inner = len(dims.lhs[2])
+    by_batch, names = same[:batch], same[batch:]
+    free = names[inner:] if dims.inner_first else names[: rows + columns]
+    contracted = names[:inner] if dims.inner_first else names[rows + columns :]
+    by_row, by_column = free[:rows], free[rows:]
     lhs = _placed(dims.lhs, (by_batch, by_row, contracted))
     return [lhs, _placed(dims.rhs, (by_batch, contracted, by_column))]
 
@@ -103,8 +130,9 @@ def _placed(axes: Sequence[Axes], groups: Sequence[Sequence[Position]]) -> views
 def reduced_axes(eqn: Eqn) -> Axes:
     """The axes of the space that are summed over."""
     dims = Dims(eqn)
-    rank = len(dims.shape)
-    return tuple(range(rank - len(dims.lhs[2]), rank))
+    inner = len(dims.lhs[2])
+    first = len(dims.lhs[0]) if dims.inner_first else len(dims.shape) - inner
+    return tuple(range(first, first + inner))
 
 
 # ------------------------------------------------------- what follows on a product

@@ -72,7 +72,7 @@ class Code:
         """Add the function to the module."""
         params = ", ".join([f"ptr %p{i}" for i in range(self.count)])
         # what only calls others has nothing to optimise
-        plain = not any(" br " in line for line in self.lines)
+        plain = not any(" phi " in line for line in self.lines)
         attributes = self.module.caller if plain else "noinline nounwind"
         text = [f"define internal void @{self.name}({params}) {attributes} {{", "entry:"]
         text += [*self.entry, "  br label %start", "start:", *self.lines, "  ret void", "}\n"]

@@ -77,6 +77,43 @@ def ownership() -> Ownership | None:
         return None
 
 
+class Shape(NamedTuple):
+    """Offsets in bytes of what tells an array's shape and type.
+
+    Attributes:
+      rank: of the number of axes (32 bits) within an array.
+      sizes: of the pointer to their sizes.
+      type: of the pointer to the type of the elements.
+    """
+
+    rank: int
+    sizes: int
+    type: int
+
+
+@functools.cache
+def shape() -> Shape | None:
+    """These offsets; None where they are not to be found: then arrays of NumPy's are no arguments
+    of native calls."""
+    try:
+        probes: list[Any] = [np.zeros((2, 3, 5), np.int8), np.zeros(7)]
+        probes.append(np.zeros((4, 3), np.float32))
+        data, flags = layout().data, layout().flags
+        ranks = [_numbers(p, p.ndim) for p in probes]
+        types = [_words(p, id(p.dtype)) for p in probes]
+        found = Shape(_common(ranks, "the rank"), data + 16, _common(types, "the type"))
+    except RuntimeError:
+        return None
+    # the fields of NumPy's own structure: the pointer to the sizes lies among them
+    if found.rank != data + 8 or found.type != data + 40 or flags != data + 48:
+        return None
+    for probe in probes:
+        at = ctypes.c_void_p.from_address(id(probe) + found.sizes).value or 0
+        if list((ctypes.c_ssize_t * probe.ndim).from_address(at)) != list(probe.shape):
+            return None
+    return found
+
+
 def _words(probe: Any, wanted: int) -> set[int]:
     memory = ctypes.string_at(id(probe), _HEAD)
     word = ctypes.sizeof(ctypes.c_void_p)

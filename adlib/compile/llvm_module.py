@@ -14,11 +14,13 @@ from adlib.compile.loopir import part_type
 _TYPES = {"f2": "half", "f4": "float", "f8": "double", "b1": "i1"}
 
 
+@functools.cache
 def type_name(dtype: np.dtype[Any]) -> str:
     """The type of a value in a register."""
     return _TYPES.get(dtype.str[1:]) or f"i{8 * dtype.itemsize}"
 
 
+@functools.cache
 def memory_type(dtype: np.dtype[Any]) -> str:
     if dtype.kind == "c":
         return f"[2 x {type_name(part_type(dtype))}]"

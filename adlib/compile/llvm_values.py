@@ -6,6 +6,7 @@ types. Nothing is reassociated or contracted.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +32,17 @@ _FLOAT_FUNCTIONS = {
     "max": "maximum",
 }
 _FLOAT_COMPARE = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
+
+
+@functools.cache
+def _vector_type(dtype: np.dtype[Any], lanes: int) -> str:
+    return type_name(dtype) if lanes == 1 else f"<{lanes} x {type_name(dtype)}>"
+
+
+@functools.cache
+def _suffix(dtype: np.dtype[Any], lanes: int) -> str:
+    name = f"f{8 * dtype.itemsize}" if dtype.kind == "f" else type_name(dtype)
+    return name if lanes == 1 else f"v{lanes}{name}"
 
 
 BOOL_KINDS = {"max": "or", "min": "and", "sum": "or", "prod": "and"}
@@ -82,13 +94,11 @@ class ValueWriter:
         self.block = label
 
     def type(self, dtype: np.dtype[Any]) -> str:
-        name = type_name(dtype)
-        return name if self.lanes == 1 else f"<{self.lanes} x {name}>"
+        return _vector_type(dtype, self.lanes)
 
     def suffix(self, dtype: np.dtype[Any]) -> str:
         """How names of LLVM's functions end."""
-        name = f"f{8 * dtype.itemsize}" if dtype.kind == "f" else type_name(dtype)
-        return name if self.lanes == 1 else f"v{self.lanes}{name}"
+        return _suffix(dtype, self.lanes)
 
     def literal(self, number: Any, dtype: np.dtype[Any]) -> str:
         text = constant_text(number, dtype)

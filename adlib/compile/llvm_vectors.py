@@ -47,9 +47,7 @@ def plain(loop: For) -> bool:
 def write(writer: ValueWriter, loop: For, first: str, rounds: int, extent: int) -> bool:
     """Write so many ``rounds`` (0: unknown) of a loop of ``extent`` from number ``first`` on, if
     it is one for vectors."""
-    if rounds < 2 or (
-        rounds < _FEWEST and (writer.rounds * extent > _MANY or _in_place(loop.body))
-    ):
+    if rounds < 2 or (rounds < _FEWEST and writer.rounds * extent > _MANY):
         return False
     body = [i for i in loop.body if type(i) is Store or not writer.quick or id(i) in writer.needed]
     changing = _changing(body, loop.axis)

@@ -36,7 +36,7 @@ from adlib.compile.steps import Control, Dot, Group, Library, Pieces, Region, gr
 from adlib.core.jaxpr import Var
 
 _MOST_CALLS = 64  # steps that one function runs
-_WORTH_JOINING = 1 << 14  # operations of a kernel in one run, for rows to be joined
+_WORTH_JOINING = 1 << 8  # operations of a kernel in one run, for rows to be joined
 _MOST_NESTED = 4  # loops within loops of one function
 
 

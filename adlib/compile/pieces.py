@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adlib.compile import addressing, views
+from adlib.compile import addressing, running_blocks, views
 from adlib.compile.builder import Scalar, select
 from adlib.compile.elements import Elements
 from adlib.compile.loopir import LoopBuilder, Position, Value
@@ -25,7 +25,7 @@ from adlib.core.jaxpr import Atom, Var
 from adlib.ops.index_plan import GatherScatterMode
 
 # What a scatter does with an old and a new element.
-_UPDATES = {
+UPDATES = {
     "scatter": "",
     "scatter-add": "add",
     "scatter_add": "add",
@@ -37,18 +37,21 @@ _UPDATES = {
     "scatter_min": "min",
     "scatter_max": "max",
 }
-_RUNNING = {
+RUNNING = {
     "cumsum": "sum",
     "cumprod": "prod",
     "cummax": "max",
     "cummin": "min",
     "cumlogsumexp": "logaddexp",
 }
+_LARGE = 1 << 15  # elements from which on writing them once or twice matters
 _REDUCED = {"reduce_prod": "prod", "reduce_max": "max", "reduce_min": "min"}
 
 
 class PiecesWriter(Reader):
     """Writes the nests of one step as a kernel."""
+
+    elements: type[Elements] = Elements  # what writes the bodies of loops
 
     def __init__(self, schedule: Scheduled, number: int, name: str) -> None:
         super().__init__(schedule, number, name)
@@ -56,7 +59,10 @@ class PiecesWriter(Reader):
         assert type(step) is Pieces
         self.eqn = step.eqn
         self.out: Var = step.eqn.outvars[0]
-        _WRITERS[step.eqn.primitive.name](self)
+        self.write()
+
+    def write(self) -> None:
+        _WRITERS[self.eqn.primitive.name](self)
 
     @property
     def target(self) -> int:
@@ -73,13 +79,16 @@ class PiecesWriter(Reader):
     ) -> None:
         """One nest: for each point of ``space`` an element goes to a place of the result."""
         space = tuple(space)
-        self.builder = Elements()
+        self.builder = self.elements()
         self.rank = len(space)
         same = normalized(views.identity_coordinates(self.rank), space)
         value = element(self.builder, same)
         moved = None if offset is None else offset(self.builder)
         self.builder.store(self.target, place(same), value, moved)
-        self.kernel.nests.append(loop_nest(space, self.builder.items, why, ordered))
+        self.nest(space, self.builder.items, why, ordered)
+
+    def nest(self, space: tuple[int, ...], body: list[Any], why: str, ordered: bool) -> None:
+        self.kernel.nests.append(loop_nest(space, body, why, ordered))
 
     def copy(self, atom: Atom, why: str, place: Callable[..., Position] | None = None) -> None:
         """A whole operand to its place."""
@@ -127,13 +136,6 @@ def _pad(w: PiecesWriter) -> None:
     shape = w.out.aval.shape
     config = w.eqn.params["padding_config"]
     rank = len(shape)
-    if operand.aval.shape != shape or any(lo or hi or inside for lo, hi, inside in config):
-        w.piece(
-            shape,
-            lambda b, same: w.read(fill, ()),
-            lambda same: views.linear(same, shape, rank),
-            "padding",
-        )
     firsts, starts, steps, space = [], [], [], []
     for n, size, (lo, _, inside) in zip(operand.aval.shape, shape, config, strict=True):
         step = inside + 1
@@ -143,6 +145,19 @@ def _pad(w: PiecesWriter) -> None:
         space.append(max(0, last - first))
         starts.append(lo + first * step)
         steps.append(step)
+
+    def filled(begin: Sequence[int], sizes: Sequence[int], why: str) -> None:
+        place = _at(shape, begin, [1] * rank, rank)
+        w.piece(sizes, lambda b, same: w.read(fill, ()), place, why)
+
+    if math.prod(shape) >= _LARGE and steps == [1] * rank and 0 not in space:
+        for axis in range(rank):  # along the axes before it only beside the operand
+            for low, high in ((0, starts[axis]), (starts[axis] + space[axis], shape[axis])):
+                if low < high:
+                    begin = [*starts[:axis], low, *[0] * (rank - axis - 1)]
+                    filled(begin, [*space[:axis], high - low, *shape[axis + 1 :]], "a margin")
+    elif operand.aval.shape != shape or any(lo or hi or inside for lo, hi, inside in config):
+        filled([0] * rank, shape, "padding")
     if 0 in space:
         return
 
@@ -172,7 +187,7 @@ def _scatter(w: PiecesWriter) -> None:
     windows = addressing.scatter_windows(w.eqn)
     if 0 in windows.shape:
         return
-    op = _UPDATES[w.eqn.primitive.name]
+    op = UPDATES[w.eqn.primitive.name]
     clip = w.eqn.params["mode"] is GatherScatterMode.CLIP
     found: list[Any] = []
 
@@ -183,14 +198,24 @@ def _scatter(w: PiecesWriter) -> None:
         new = w.read(updates, same)
         if not op and inside is None:
             return new
-        dtype = new.dtype
-        old = b.load(w.target, windows.base(same), dtype, added)
-        kind = {"add": "sum", "mul": "prod"}.get(op, op)
+        old = b.load(w.target, windows.base(same), new.dtype, added)
         if op:
-            new = b.binary("sub", old, new) if op == "sub" else combine(b, kind, old, new)
+            new = updated(b, op, old, new)
         return new if inside is None else b.select(inside, new, old)
 
     w.piece(windows.shape, element, windows.base, "the updates", lambda b: found[-1], ordered=True)
+
+
+def updated(b: Elements, op: str, old: Any, new: Any) -> Any:
+    """What a scatter makes of an old element and an update."""
+    if op == "sub":
+        return b.binary("sub", old, new)
+    return combine(b, {"add": "sum", "mul": "prod"}.get(op, op), old, new)
+
+
+def running(b: Elements, kind: str, old: Any, new: Any) -> Any:
+    """A running total and the element that follows, as the next one."""
+    return _logaddexp(b, old, new) if kind == "logaddexp" else combine(b, kind, old, new)
 
 
 def _logaddexp(b: LoopBuilder, x: Value, y: Value) -> Value:
@@ -205,7 +230,7 @@ def _logaddexp(b: LoopBuilder, x: Value, y: Value) -> Value:
 def _running(w: PiecesWriter) -> None:
     (operand,) = w.eqn.invars
     axis, backwards = w.eqn.params["axis"], w.eqn.params["reverse"]
-    kind = _RUNNING[w.eqn.primitive.name]
+    kind = RUNNING[w.eqn.primitive.name]
     shape = w.out.aval.shape
     rank, n = len(shape), shape[axis]
     if n == 0:
@@ -229,13 +254,16 @@ def _running(w: PiecesWriter) -> None:
     w.piece(first, lambda b, same: w.read(operand, moved(same, 0)), place(0), "the first")
     if n == 1:
         return
+    if running_blocks.fits(kind, shape, axis, w.out.aval.dtype):
+        running_blocks.write(w, kind, lambda same: moved(same, 0))
+        return
     rest = [n - 1 if d == axis else size for d, size in enumerate(shape)]
 
     def element(b: Elements, same: views.Coordinates) -> Any:
         new = w.read(operand, moved(same, 1))
         before = views.scaled(place(1)(same), 1, -step * stride)
         old = b.load(w.target, before, new.dtype)
-        return _logaddexp(b, old, new) if kind == "logaddexp" else combine(b, kind, old, new)
+        return running(b, kind, old, new)
 
     w.piece(rest, element, place(1), "running totals", ordered=True)
 
@@ -275,8 +303,8 @@ _WRITERS: dict[str, Callable[[PiecesWriter], None]] = {
     "stack": _stack,
     "pad": _pad,
     "dynamic_update_slice": _dynamic_update_slice,
-    **dict.fromkeys(_UPDATES, _scatter),
-    **dict.fromkeys(_RUNNING, _running),
+    **dict.fromkeys(UPDATES, _scatter),
+    **dict.fromkeys(RUNNING, _running),
     **dict.fromkeys(_REDUCED, _reduced),
 }
 NAMES = frozenset(_WRITERS)

@@ -249,7 +249,7 @@ class Writer:
     def kernel(self, eqn: Eqn) -> None:
         """One line that runs the primitive's kernel."""
         operands = [self.operand(v) for v in eqn.invars]
-        key = self.constant(eqn.primitive.kernel(self.xp, eqn.params))
+        key = self.constant(self.function_of(eqn))
         for v in eqn.outvars:
             self.name(v)
         targets = ", ".join([self.names[v] for v in eqn.outvars])
@@ -264,6 +264,10 @@ class Writer:
                 self.lines.append(f"    {name} = coerced({name}, {shape}, {dtype})")
             elif not v.aval.shape:
                 self.lines.append(f"    {name} = asarray({name})")
+
+    def function_of(self, eqn: Eqn) -> Callable[..., Any]:
+        """What computes an equation that is a call."""
+        return eqn.primitive.kernel(self.xp, eqn.params)
 
     def call(self, eqn: Eqn) -> None:
         self.kernel(eqn)

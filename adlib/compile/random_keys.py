@@ -21,6 +21,7 @@ from adlib.core.avals import ShapedArray, physical_dtype
 from adlib.core.dtypes import KeyDType
 from adlib.core.jaxpr import Atom, ClosedJaxpr, Eqn, Jaxpr, Literal, Var
 from adlib.core.primitive import registry
+from adlib.ops.bit_generator import RandomAlgorithm
 
 _U32, _U64 = np.dtype(np.uint32), np.dtype(np.uint64)
 _PROGRAMS = {"scan": ("jaxpr",), "while": ("cond_jaxpr", "body_jaxpr"), "cond": ("branches",)}
@@ -81,6 +82,8 @@ class _Rewriting:
         ):
             eqn = eqn.replace(invars=invars, outvars=outvars)
         rule = _RULES.get(name)
+        if rule is _generate and not _words_in_order(eqn):
+            rule = None
         if rule is not None and (config.jax_threefry_partitionable or name not in _COUNTING):
             self.changed = True
             writing = Writing(eqn)
@@ -257,6 +260,13 @@ def _unwrap(w: Writing) -> None:
 
 def _clone(w: Writing) -> None:
     w("copy", *w.eqn.invars, into=w.eqn.outvars[0])
+
+
+def _words_in_order(eqn: Eqn) -> bool:
+    """Whether the numbers are Threefry's words one after another; else the kernel runs."""
+    params = eqn.params
+    plain = len(params["shape"]) <= 1 or eqn.outvars[1].aval.dtype.itemsize == 8
+    return plain and params["algorithm"] == RandomAlgorithm.RNG_THREE_FRY
 
 
 def _generate(w: Writing) -> None:

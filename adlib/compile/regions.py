@@ -37,6 +37,9 @@ LEAST_SHARED = 48 << 10
 # Bytes of one row up to which the second-level cache keeps what the groups share.
 MOST_ROW = 256 << 10
 
+# Rows of a block at least, as long as the second-level cache keeps them, where they are added up.
+LEAST_ROWS = 8
+
 # Bytes of variables of which only a block exists: they lie on the stack.
 MOST_LOCAL = 64 << 10
 
@@ -156,21 +159,32 @@ class _Forming:
             if var in self.makers
         )
 
-    def row_bytes(self) -> int:
-        """Bytes that one entry of the outer axes touches."""
+    def bytes(self) -> tuple[int, int]:
+        """Bytes that one entry of the outer axes touches: of its own, and of what all touch."""
         rows = math.prod(self.outer)
-        total = 0
+        own = common = 0
         for var in {*self.makers, *self.touched}:
             by_row = self.whole(var, self.outer) if var in self.makers else True
             width = var.aval.size // rows
             for space, position in self.touched.get(var, ()):
                 by_row = by_row and stays(position, space, self.outer, width)
-            total += width * var.aval.dtype.itemsize if by_row else var.aval.nbytes
-        return total
+            if by_row:
+                own += width * var.aval.dtype.itemsize
+            else:
+                common += var.aval.nbytes
+        return own, common
 
     def rows(self) -> int:
         """How many rows make a block."""
-        return max(1, BLOCK // max(self.row_bytes(), 1))
+        own, common = self.bytes()
+        rows = (BLOCK - common) // max(own, 1)
+        if rows < LEAST_ROWS and self.accumulates():
+            rows = min(LEAST_ROWS, (MOST_ROW - common) // max(own, 1))
+        return max(1, rows)
+
+    def accumulates(self) -> bool:
+        """Whether rows are added to totals in memory, which several at once do faster."""
+        return any(not self.whole(var, self.outer) and var.aval.size > 1 for var in self.makers)
 
 
 class Former:
@@ -238,7 +252,7 @@ class Former:
             return False
         before = forming.outer
         forming.outer = outer
-        row = forming.row_bytes()
+        row = sum(forming.bytes())
         if row > MOST_ROW:
             forming.outer = before
             self._say(
@@ -281,7 +295,7 @@ class Former:
         while len(forming.outer) > 1:  # longer rows, as long as they are cut often enough
             shorter, forming.outer = forming.outer, forming.outer[:-1]
             fewer = forming.rows()
-            if forming.row_bytes() > BLOCK or 2 * fewer >= math.prod(forming.outer):
+            if sum(forming.bytes()) > BLOCK or 2 * fewer >= math.prod(forming.outer):
                 forming.outer = shorter
                 break
             rows = fewer

@@ -25,12 +25,12 @@ class Repeat:
     """
 
     fallible = False
-    scratch = 0
 
     def __init__(self, original: Any, variables: list[Var], make: Callable[[], Any]) -> None:
         self.original = original
         self.variables = variables
         self.work = original.work
+        self.scratch = original.scratch
         self._make = make
 
     def own(self) -> Any:

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from adlib.compile.writing import Writing
-from adlib.core.jaxpr import Atom
+from adlib.core.jaxpr import Atom, Eqn, Var
+
+_UINT8 = np.dtype(np.uint8)
+_INT64, _FLOAT64 = np.dtype(np.int64), np.dtype(np.float64)
 
 # --------------------------------------------------------------- convolutions as products
 
@@ -125,6 +128,23 @@ def polygamma(w: Writing) -> None:
     w("select_n", _shaped(w, whole, out), number(np.nan, out), found, into=out)
 
 
+def integer_order(w: Writing) -> None:
+    """The order of an exponential integral as an integer: none, -1, where it is out of range."""
+    n, x = w.eqn.invars
+    (out,) = w.eqn.outvars
+    dtype = out.aval.dtype
+    if dtype.kind != "f" or dtype.itemsize < 4 or n.aval.dtype != dtype:
+        return
+    known = w("lt", w("abs", n), _shaped(w, w.number(2.0**31, dtype), n))
+    order = w.converted(w("select_n", known, _shaped(w, w.number(-1, dtype), n), n), _INT64)
+    operands = [
+        _shaped(w, v, out) if v.aval.shape else v for v in (order, w.converted(x, _FLOAT64))
+    ]
+    wide = Var(out.aval.update(dtype=_FLOAT64))
+    w.eqns.append(Eqn(w.eqn.primitive, operands, [wide], {}, w.eqn.source))
+    w.converted(wide, dtype, out)
+
+
 def _shaped(w: Writing, x: Atom, like: Atom) -> Atom:
     """Broadcast to the shape of another value."""
     shape = like.aval.shape
@@ -134,10 +154,55 @@ def _shaped(w: Writing, x: Atom, like: Atom) -> Atom:
     return w("broadcast_in_dim", x, shape=shape, broadcast_dimensions=dims)
 
 
+# ----------------------------------------------------------------------------- sorts
+
+
+def sort_of_parts(w: Writing) -> None:
+    """A sort of complex numbers as one of their parts.
+
+    A key becomes three: whether its parts are NaN, which come last, those of the real part behind
+    those of the imaginary one; then its parts.
+    """
+    eqn, keys = w.eqn, w.eqn.params["num_keys"]
+    split = [
+        x.aval.dtype.kind == "c" and (k < keys or x.aval.dtype.itemsize == 16)
+        for k, x in enumerate(eqn.invars)
+    ]
+    if not any(split):
+        return
+    operands: list[Atom] = []
+    made: list[Var] = []
+    pairs: list[tuple[Var, Var, Var]] = []
+    for k, (x, out) in enumerate(zip(eqn.invars, eqn.outvars, strict=True)):
+        if not split[k]:
+            operands.append(x)
+            made.append(out)
+            continue
+        parts = [w("real", x), w("imag", x)]
+        if k < keys:
+            operands.append(_nan_parts(w, *parts))
+            made.append(Var(operands[-1].aval))
+        operands += parts
+        pairs.append((Var(parts[0].aval), Var(parts[1].aval), out))
+        made += pairs[-1][:2]
+    params = {**eqn.params, "num_keys": keys + 2 * sum(split[:keys])}
+    w.eqns.append(Eqn(eqn.primitive, operands, made, params, eqn.source))
+    for re, im, out in pairs:
+        w("complex", re, im, into=out)
+
+
+def _nan_parts(w: Writing, re: Atom, im: Atom) -> Var:
+    """0, plus 2 where the real part is NaN, plus 1 where the imaginary one is."""
+    first, second = [w.converted(w("ne", x, x), _UINT8) for x in (re, im)]
+    return w("add", w("add", first, first), second)
+
+
 RULES: dict[str, Callable[[Writing], None]] = {
     "conv_general_dilated": convolution,
     "polygamma": polygamma,
+    "sort": sort_of_parts,
     **dict.fromkeys(
         "zeta igamma igammac regularized_incomplete_beta owens_t hyp1f1 hyp2f1".split(), spread_out
     ),
+    "expn": integer_order,
 }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..case import Case
-from . import compiled, gradients, hvp, jacobian_products, memory, per_example
+from . import bandwidth, compiled, gradients, hvp, jacobian_products, memory, per_example
 
 CASES: dict[str, Case] = {}
-for _module in (gradients, hvp, jacobian_products, per_example, compiled, memory):
+for _module in (gradients, hvp, jacobian_products, per_example, compiled, bandwidth, memory):
     for _case in _module.CASES:
         if _case.name in CASES:
             raise ValueError(f"two cases are named {_case.name}: case names must be unique")

@@ -33,6 +33,7 @@ from .compiled_peers import (
     torch_chain_tape,
     torch_convolution_gradient,
     torch_function,
+    torch_network,
     torch_polynomial,
     torch_recurrent,
     torch_recurrent_gradient,
@@ -76,6 +77,13 @@ class Sizes:
     example_mlp: tuple[int, ...] = (256, 256, 10)
     state: int = 512
     steps: int = 200
+
+
+# To try the command and the programs out.
+SMALL = Sizes(
+    image=8, vector=64, softmax=6, squares=7, mlp=(5, 6, 4), mlp_batch=3, small_mlp=(4, 3),
+    small_batch=2, images=2, pixels=6, examples=3, example_mlp=(4, 3, 2), state=5, steps=4,
+)  # fmt: skip
 
 
 def numbers(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
@@ -188,6 +196,27 @@ def torch_convolution_step(torch, parameters, x, labels):
         ]
 
     return step
+
+
+def torch_convolution_update(torch):
+    """The same without a tape, which ``torch.compile`` takes whole."""
+
+    def loss(parameters, x, labels):
+        return -(torch_network(torch, parameters, x) * labels).sum(1).mean()
+
+    gradient = torch.func.grad(loss)
+
+    def step(parameters, x, labels):
+        return [
+            tuple(p - 0.1 * g for p, g in zip(layer, slopes, strict=True))
+            for layer, slopes in zip(parameters, gradient(parameters, x, labels), strict=True)
+        ]
+
+    return step
+
+
+def torch_recurrent_slope(torch):
+    return torch.func.grad(torch_recurrent(torch))
 
 
 def per_example(jax):
@@ -304,7 +333,7 @@ def _derivatives(s: Sizes) -> tuple[Case, ...]:
                 softmax_inputs,
                 build,
                 peers={
-                    "torch": torch_function(torch_softmax(mode), compiled=False),
+                    "torch": torch_function(torch_softmax(mode)),
                     "cupy": by_hand,
                 },
                 bytes=8 * s.softmax**2,
@@ -364,7 +393,9 @@ def _networks(s: Sizes) -> tuple[Case, ...]:
             f"training step of stax's convolutional net, {s.pixels} × {s.pixels}, batch {s.images}",
             _convolution_inputs(s),
             convolution_step,
-            peers={"torch": (torch_convolution_step,)},
+            peers={
+                "torch": (torch_convolution_step, *torch_function(torch_convolution_update)),
+            },
             rtol=1e-2,
         ),
         _case(
@@ -373,7 +404,7 @@ def _networks(s: Sizes) -> tuple[Case, ...]:
             recurrent_inputs,
             recurrent,
             peers={
-                "torch": torch_function(torch_recurrent, compiled=False),
+                "torch": torch_function(torch_recurrent),
                 "cupy": cupy_function(cupy_recurrent),
             },
         ),
@@ -382,7 +413,9 @@ def _networks(s: Sizes) -> tuple[Case, ...]:
             "the same: gradient",
             recurrent_inputs,
             recurrent_gradient,
-            peers={"torch": (torch_recurrent_gradient,)},
+            peers={
+                "torch": (torch_recurrent_gradient, *torch_function(torch_recurrent_slope)),
+            },
             rtol=1e-2,
         ),
     )
@@ -401,3 +434,4 @@ def _latency() -> Case:
 
 
 CASES: dict[str, Case] = {case.name: case for case in cases(Sizes())}
+SMALL_CASES: dict[str, Case] = {case.name: case for case in cases(SMALL)}

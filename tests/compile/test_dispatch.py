@@ -265,6 +265,58 @@ def test_what_is_no_array_goes_the_long_way():
         f({"a": "text"})
 
 
+def test_arrays_of_numpys_are_read_where_they_are():
+    f = adlib.jit(lambda x, d: x * 2 + d["a"])
+    x, d = np.arange(12, dtype=np.float32).reshape(4, 3), {"a": np.ones(3, np.float32)}
+    np.testing.assert_array_equal(direct(f, x, d), x * 2 + 1)
+    x[0] = -5
+    np.testing.assert_array_equal(f._native(x, d), x * 2 + 1)
+    others = [x[:2], x.reshape(3, 4), x[::-1], x.astype(np.int32), x.astype(">f4"), x.reshape(-1)]
+    others += [np.asfortranarray(x), x.astype(np.float64), jnp.asarray(x), x.view(Rows), x[:0]]
+    odd = np.frombuffer(b" " + x.tobytes(), np.uint8)[1:].view(np.float32).reshape(4, 3)
+    for other in [*others, odd]:
+        assert refused(f, other, d)
+    for other in (np.asfortranarray(x), odd, x.astype(np.float64), x.view(Rows)):
+        np.testing.assert_array_equal(f(other, d), x * 2 + 1)
+    both = direct(f, jnp.asarray(x), d)
+    np.testing.assert_array_equal(both, x * 2 + 1)
+    assert not refused(f, x, d)
+
+
+class Rows(np.ndarray):
+    """A class of arrays of its own."""
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0, 2), (2, 1, 3, 2)])
+@pytest.mark.parametrize("dtype", ["float32", "int32", "bool", "complex64", "uint8"])
+def test_arrays_of_numpys_of_all_shapes_and_types(shape, dtype):
+    f = adlib.jit(lambda x: (x == x, x[None]))
+    x = np.ones(shape, dtype)
+    same, wider = direct(f, x)
+    assert same.shape == shape and wider.shape == (1, *shape) and wider.dtype == dtype
+    np.testing.assert_array_equal(wider[0], x)
+
+
+def test_results_are_no_arrays_of_numpys():
+    """Nothing that is given back is memory that its owner may change."""
+    f = adlib.jit(lambda x: (x, x + 1, x.T, x.reshape(-1)))
+    x = np.ones((3, 2), np.float32)
+    for _ in range(4):
+        outs = f(x)
+        x[:] += 1
+        for out in outs:
+            assert not np.shares_memory(out._value, x)
+        assert float(outs[0][0, 0]) + 1 == float(outs[1][0, 0]) == x[0, 0]
+
+
+def test_arrays_of_numpys_are_not_donated():
+    f = adlib.jit(lambda x: x + 1, donate_argnums=0)
+    x = np.zeros(5, np.float32)
+    for _ in range(4):
+        np.testing.assert_array_equal(f(x), np.ones(5))
+    np.testing.assert_array_equal(x, np.zeros(5))
+
+
 def test_a_deleted_array_is_refused():
     f = adlib.jit(lambda x: x + 1)
     x = jnp.ones(3)
@@ -283,7 +335,8 @@ def test_references_are_given_back():
     d = {"x": jnp.ones(5), "y": jnp.ones((300_000,))}
     direct(f, d, 2)
     gc.collect()
-    things = (d, d["x"], d["x"]._value, d["y"]._value, d["x"].aval, np.dtype("f4"), None, f)
+    d["z"] = np.ones(3, np.float32)
+    things = (d["z"], d, d["x"], d["x"]._value, d["y"]._value, d["x"].aval, np.dtype("f4"), None, f)
     before = [sys.getrefcount(t) for t in things]
     for _ in range(1000):
         f(d, 2)

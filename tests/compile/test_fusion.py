@@ -210,12 +210,23 @@ def test_a_transpose_that_is_two_results():
 
 
 def test_sums_across_have_loops_of_their_own():
+    def f(w, v):
+        return w @ v, w.T.max(1) - w.T.min(1)
+
+    w, v = normal(200, 200), normal(200)
+    schedule = scheduled(f, w, v)
+    assert [s.across for s in schedule.steps][:2] == [False, True]
+    agree(f, w, v)
+
+
+def test_a_vector_and_a_matrix_are_read_as_the_matrix_lies():
+    """Products from both sides pass over it once."""
+
     def f(w, x, y):
-        return w @ x, w.T @ y
+        return w @ x, w.T @ y, y @ jnp.tanh(w), w.sum(0)
 
     w, x, y = normal(200, 300), normal(300), normal(200)
-    schedule = scheduled(f, w, x, y)
-    assert [s.across for s in schedule.steps] == [False, True]
+    assert [s.space for s in scheduled(f, w, x, y).steps] == [(200, 300)]
     agree(f, w, x, y)
 
 

@@ -282,3 +282,85 @@ def test_other_threads_run_beside_a_loop():
     running[0] = False
     thread.join()
     assert after - before > 10
+
+
+# ----------------------------------------------------------------------------- branches
+
+K = np.arange(6, dtype=np.int32)
+
+
+def stepped(branch, *initial):
+    """A loop whose rounds choose a branch by their number."""
+
+    def step(carry, k):
+        out = branch(k, *carry)
+        return (out if isinstance(out, tuple) else (out,)), None
+
+    return lax.scan(step, initial, jnp.asarray(K))[0]
+
+
+def test_branches_that_update_what_they_are_given():
+    set_ = lambda x: x.at[1].set(9.0)  # noqa: E731
+    add = lambda x: x * 0.5 + 1  # noqa: E731
+    same = lambda x: x  # noqa: E731
+    run = check(
+        lambda x: stepped(lambda k, x: lax.cond(k % 2 == 0, set_, same, x), x), X, in_place=[1]
+    )
+    assert [p.pairs for p in loops_of(run) if p.kind == "cond"] == [[(0, 0)]]
+    check(lambda x: stepped(lambda k, x: lax.switch(k, [set_, same, add], x), x), X, in_place=[1])
+    check(lambda x: stepped(lambda k, x: lax.cond(k > 2, add, set_, x) + 1, x), X, in_place=[1])
+
+
+def test_branches_of_which_one_reads_other_places():
+    for turned in (lambda x: x[::-1], lambda x: x[:, ::-1] * 2, lambda x: x - x[0]):
+        for order in ((turned, jnp.sin), (jnp.sin, turned)):
+            run = check(
+                lambda x, o=order: stepped(lambda k, x: lax.cond(k % 2 == 0, *o, x), x),
+                X,
+                in_place=[0],
+            )
+            assert [p.pairs for p in loops_of(run) if p.kind == "cond"] == [[]]
+
+
+def test_branches_with_several_values():
+    def branch(k, x, y):
+        return lax.cond(k % 3 == 0, lambda x, y: (x + y, y * 2), lambda x, y: (x, y + x), x, y)
+
+    check(lambda x, y: stepped(branch, x, y), X, X + 1, in_place=[1, 1])
+
+    def swapping(k, x, y):
+        return lax.cond(k % 3 == 0, lambda x, y: (y, x), lambda x, y: (x, y[::-1]), x, y)
+
+    check(lambda x, y: stepped(swapping, x, y), X, X + 1, in_place=[1, 0])
+
+    def mixed(k, x, y):  # the first may go where it lies, the second is read from its end
+        return lax.cond(k % 3 == 0, lambda x, y: (x + 1, y[::-1]), lambda x, y: (x * 2, y), x, y)
+
+    check(lambda x, y: stepped(mixed, x, y), X, X + 1, in_place=[1, 0])
+
+
+def test_what_is_read_after_a_branch_is_kept():
+    def branch(k, x):
+        return lax.cond(k % 2 == 0, lambda x: x + 1, lambda x: x * 2, x) - x[::-1]
+
+    check(lambda x: stepped(branch, x), X, in_place=[0])
+
+
+def test_branches_within_branches_and_loops_within_those():
+    def branch(k, x):
+        inner = lambda x: lax.cond(k > 3, lambda x: x.at[0].add(1), lambda x: x, x)  # noqa: E731
+        loop = lambda x: lax.fori_loop(0, k, lambda i, x: x.at[i].mul(2), x)  # noqa: E731
+        return lax.cond(k % 2 == 0, inner, loop, x)
+
+    check(lambda x: stepped(branch, x), X, in_place=[1])
+
+
+def test_donated_arguments_of_branches():
+    f = lambda x, p: lax.cond(p, lambda x: x.at[2].set(0.0), lambda x: x + 1, x)  # noqa: E731
+    g = adlib.jit(f, donate_argnums=0)
+    for p in (True, False, True):
+        wanted = np.asarray(f(jnp.asarray(X), p))
+        x = jnp.asarray(X)
+        y = g(x, p)
+        np.testing.assert_array_equal(y, wanted)
+        assert x.is_deleted()

@@ -71,6 +71,25 @@ def test_one_array(dtype):
             check(lambda x, axis=axis: (lax.sort(x, axis),), x)
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_numbers(dtype):
+    """By real part, then imaginary part; those with a NaN last, as NumPy orders them."""
+    rng = np.random.default_rng(0)
+    pool = np.array([0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 2.5])
+    shapes = [((40,), 0), ((3, 50), 1), ((50, 3), 0), ((700,), 0), ((0, 3), 1), ((1,), 0)]
+    for shape, axis in shapes:
+        for values in (rng.choice(pool, (2, *shape)), rng.standard_normal((2, *shape))):
+            x = np.empty(shape, dtype)
+            x.real, x.imag = values
+            y = rng.integers(0, 3, shape).astype(np.int32)
+            check(lambda x, axis=axis: (lax.sort(x, axis),), x)
+            for keys in (1, 2, 3):
+                check(
+                    lambda x, y, k=keys, a=axis: tuple(lax.sort((y, x, y + 1), a, num_keys=k)), x, y
+                )
+                check(lambda x, y, k=keys, a=axis: tuple(lax.sort((x, y, -x), a, num_keys=k)), x, y)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_places(dtype):
     """A stable order of many ties."""

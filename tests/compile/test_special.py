@@ -1,5 +1,7 @@
 """Special functions and Fourier transforms as native steps: NumPy's and SciPy's own loops."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,9 @@ _ARGUMENTS = {
     "hyp1f1": 3,
     "hyp2f1": 4,
     "regularized_incomplete_beta": 3,
+    "expn": 2,
 }
+_PARAMETERS = {"bessel_jn": {"n": 3}}
 SPECIAL = [-np.inf, np.inf, np.nan, 0.0, -0.0, -1.0, -2.5, 1e-30, 0.5, 1.0, 2.0, 7.5, 1e10]
 
 
@@ -66,7 +70,7 @@ def test_same_as_reference(name, dtype):
     primitive = registry[name]
     count = _ARGUMENTS.get(name, 1)
     rng = np.random.default_rng(0)
-    f = lambda *xs: (primitive.bind(*xs),)  # noqa: E731
+    f = lambda *xs: (primitive.bind(*xs, **_PARAMETERS.get(name, {})),)  # noqa: E731
     values = [np.array(SPECIAL, dtype) for _ in range(count)]
     exactly(f, *[rng.permutation(v) for v in values])
     shape = (4, 5)
@@ -78,6 +82,18 @@ def test_same_as_reference(name, dtype):
     if count > 1:
         exactly(f, positive[0][:1], *positive[1:])
         exactly(f, positive[0][0, 0], *positive[1:])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_orders(dtype):
+    x = np.asarray(jnp.linspace(-20, 20, 41).astype(dtype))
+    for n in (0, 1, 2, 7, 40):
+        exactly(lambda x, n=n: (registry["bessel_jn"].bind(x, n=n),), x)
+    n = np.asarray(jnp.asarray([0, 1, 2, 2.5, -1, 60, 3e9, np.nan, -0.0]).astype(dtype))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy's, for the order 2.5
+        for value in (0.0, 0.3, 5.0, 800.0, -1.0, np.inf, np.nan):
+            exactly(lambda n, x: (registry["expn"].bind(n, x),), n, np.full(9, value).astype(dtype))
 
 
 def _gamma_points():

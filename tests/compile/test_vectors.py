@@ -31,7 +31,7 @@ COMPLEX = ["complex64", "complex128"]
 def numbers(n, dtype, seed=0):
     rng = np.random.default_rng([n, seed])
     dtype = jnp.dtype(dtype)
-    if dtype == bool:
+    if dtype.kind == "b":
         return rng.random(n) < 0.5
     if dtype.kind in "iu":
         return rng.integers(1, 100, n).astype(dtype)

@@ -244,7 +244,8 @@ class _Tile:
             self._store(r, v, value)
         lines = [
             f"define internal void @{self.name}"
-            f"(ptr noalias %out, ptr noalias %left, ptr noalias %right) noinline nounwind{WRITTEN} {{",
+            "(ptr noalias %out, ptr noalias %left, ptr noalias %right) "
+            f"noinline nounwind{WRITTEN} {{",
             "entry:",
             *t.lines,
             "  ret void",

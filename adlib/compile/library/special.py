@@ -52,7 +52,11 @@ FUNCTIONS = {
     "cosine_integral": Function(_SPECIAL, "sici", 1, 2),
     "fresnel_s": Function(_SPECIAL, "fresnel", 0, 2),
     "fresnel_c": Function(_SPECIAL, "fresnel", 1, 2),
+    "expn": Function(_SPECIAL, "expn"),
+    "bessel_jn": Function(_SPECIAL, "jv"),
 }
+# Parameters of an equation that are arguments of the function, before its operands.
+_PARAMETERS = {"bessel_jn": ("n",)}
 # Where the primitive's value is not the function's: (at which operand, the value).
 _EXCEPT: dict[str, tuple[float, float]] = {
     "lgamma": (-np.inf, np.inf),
@@ -62,7 +66,9 @@ _EXCEPT: dict[str, tuple[float, float]] = {
 
 def _types(eqn: Eqn) -> str:
     function = FUNCTIONS[eqn.primitive.name]
-    given = "".join([v.aval.dtype.char for v in eqn.invars])
+    parameters = len(_PARAMETERS.get(eqn.primitive.name, ()))
+    given = eqn.invars[0].aval.dtype.char * parameters
+    given += "".join([v.aval.dtype.char for v in eqn.invars])
     return f"{given}->{eqn.outvars[0].aval.dtype.char * function.results}"
 
 
@@ -98,7 +104,10 @@ class Special(LibraryPart):
         ]
         size = eqn.outvars[0].aval.size
         given = [(f"%a{i}", a.aval) for i, a in enumerate(eqn.invars)]
-        arguments = [
+        dtype = eqn.invars[0].aval.dtype
+        fixed = [eqn.params[name] for name in _PARAMETERS.get(eqn.primitive.name, ())]
+        arguments = [(module.table(np.array([value], dtype)), 0) for value in fixed]
+        arguments += [
             (n, 0 if not aval.shape and size != 1 else aval.dtype.itemsize) for n, aval in given
         ]
         other = 0

@@ -24,6 +24,7 @@ from adlib.compile.simplify.matrix_functions import expand_matrix_functions
 from adlib.compile.simplify.products import simplify_products
 from adlib.compile.simplify.rewriting import Event, Log, counted, in_nested, same_program
 from adlib.compile.simplify.shapes import simplify_shapes
+from adlib.compile.simplify.special_functions import expand_special_functions
 from adlib.core.jaxpr import ClosedJaxpr
 
 Pass = Callable[[ClosedJaxpr, Log], ClosedJaxpr]
@@ -36,6 +37,7 @@ def _inside(closed: ClosedJaxpr, log: Log) -> ClosedJaxpr:
 PASSES: dict[str, Pass] = {
     "inline calls": inline_calls,
     "matrix functions": expand_matrix_functions,
+    "special functions": expand_special_functions,
     "remove dead code": remove_dead_code,
     "simplify the programs inside": _inside,
     "fold constants": fold_constants,

@@ -70,7 +70,7 @@ def _kernel(eqn: Eqn) -> Callable[..., Any]:
     """What the reference executor applies (NumPy rounds some products of scalars otherwise)."""
     if eqn.primitive.infix in _INFIX:
         return _INFIX[eqn.primitive.infix]
-    return eqn.primitive.kernel(backend.default().xp, eqn.params)
+    return eqn.primitive.kernel(backend.cpu().xp, eqn.params)
 
 
 def _fold(eqn: Eqn, writer: Writer) -> Sequence[Atom] | None:
