@@ -23,7 +23,7 @@ def child_environment(threads: int, device: str = "cpu") -> dict[str, str]:
     """This process's environment with threads fixed and the project importable; on the CPU, GPUs
     are hidden."""
     environment = {**os.environ, **thread_environment(threads)}
-    if device == "gpu":
+    if device.startswith("gpu"):
         for name in ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES"):
             environment.pop(name)
             if name in os.environ:
@@ -40,7 +40,8 @@ def child_environment(threads: int, device: str = "cpu") -> dict[str, str]:
 class Client:
     """Starts ``python -m benchmarks.worker`` for one library; use as a context manager.
 
-    With ``device="gpu"`` its arrays are on the GPU, and it knows the cases of ``cases/gpu.py``.
+    With ``device="gpu"`` its arrays are on the GPU, and it knows the cases of ``cases/gpu.py``;
+    with ``"gpu-small"`` these are tiny.
 
     Raises:
       WorkerError: from the constructor where the library cannot be imported, from ``call`` where

@@ -19,7 +19,7 @@ from typing import Any
 from . import report, speed
 from .__main__ import RESULTS, chosen, load_average, processor, progress
 from .case import SUBJECT
-from .cases.gpu import CASES
+from .cases.gpu import CASES, SMALL_CASES
 from .client import Client, WorkerError
 from .gpu_libraries import GPU_LIBRARIES
 
@@ -37,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parse.add_argument("--rounds", type=int, default=21, help="alternating rounds per case")
     parse.add_argument("--out", type=Path, help="folder for gpu.json and gpu.md")
+    parse.add_argument(
+        "--small", action="store_true", help="tiny sizes, to try the command; nothing is kept"
+    )
     parse.add_argument("--list", action="store_true", help="list the cases and stop")
     return parse
 
@@ -70,17 +73,20 @@ def cuda_version(number: int) -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
-def start_workers(stack: contextlib.ExitStack) -> tuple[dict[str, Client], dict[str, str]]:
+def start_workers(
+    stack: contextlib.ExitStack, small: bool = False
+) -> tuple[dict[str, Client], dict[str, str]]:
     """A process for each library that is there, and why the others are not.
 
     Raises:
       SystemExit: adlib itself cannot be loaded.
     """
+    device = "gpu-small" if small else "gpu"
     workers: dict[str, Client] = {}
     left_out: dict[str, str] = {}
     for library in GPU_LIBRARIES:
         try:
-            workers[library] = stack.enter_context(Client(library, device="gpu"))
+            workers[library] = stack.enter_context(Client(library, device=device))
         except WorkerError as error:
             left_out[library] = str(error).strip().splitlines()[-1]
     if SUBJECT not in workers:
@@ -88,13 +94,13 @@ def start_workers(stack: contextlib.ExitStack) -> tuple[dict[str, Client], dict[
     return workers, left_out
 
 
-def measure(names: Sequence[str], rounds: int) -> dict[str, Any]:
-    """Run the cases and return everything as plain data."""
+def measure(names: Sequence[str], rounds: int, small: bool = False) -> dict[str, Any]:
+    """Run the cases (tiny ones where ``small``) and return everything as plain data."""
     load_before = load_average()
     with contextlib.ExitStack() as stack:
-        workers, left_out = start_workers(stack)
+        workers, left_out = start_workers(stack, small)
         rows = []
-        for case in chosen(names, CASES):
+        for case in chosen(names, SMALL_CASES if small else CASES):
             progress(case.name)
             rows.append(speed.run_case(case, workers, rounds))
         versions = {name: worker.version for name, worker in workers.items()}
@@ -203,9 +209,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing:
         print(missing, file=sys.stderr)
         return NO_GPU
-    run = measure(options.cases, options.rounds)
+    run = measure(options.cases, options.rounds, options.small)
     print(text(run))
-    folder = options.out or (None if options.cases else RESULTS)
+    folder = options.out or (None if options.cases or options.small else RESULTS)
     if folder is not None:
         print(f"\nwritten: {', '.join(str(path) for path in write(run, folder))}")
     return 1 if report.error_lines(run) else 0

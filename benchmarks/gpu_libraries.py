@@ -17,6 +17,8 @@ from .libraries import Library
 
 _COPIED = 2**29  # bytes: far more than any cache
 _SIDE = 8192
+_SMALL_COPIED, _SMALL_SIDE = 2**12, 8
+measured_small = [False]  # whether the card's rates are measured on tiny arrays, to try it out
 _REPEATS = {"bytes": 20, "flops": 2}
 
 
@@ -66,13 +68,14 @@ def card_rates(cupy: Any, itemsize: int) -> dict[str, float]:
     Like a batch of a case, the copies stand in the queue one behind the other.
     """
     dtype = np.dtype(f"f{itemsize}")
-    source = cupy.ones(_COPIED // itemsize, dtype)
+    copied, side = (_SMALL_COPIED, _SMALL_SIDE) if measured_small[0] else (_COPIED, _SIDE)
+    source = cupy.ones(copied // itemsize, dtype)
     target = cupy.empty_like(source)
-    a = cupy.full((_SIDE, _SIDE), 0.01, dtype)
+    a = cupy.full((side, side), 0.01, dtype)
     product = cupy.empty_like(a)
     work: dict[str, tuple[Callable[[], Any], float]] = {
-        "bytes": (lambda: cupy.copyto(target, source), 2.0 * _COPIED),
-        "flops": (lambda: cupy.matmul(a, a, out=product), 2.0 * _SIDE**3),
+        "bytes": (lambda: cupy.copyto(target, source), 2.0 * copied),
+        "flops": (lambda: cupy.matmul(a, a, out=product), 2.0 * side**3),
     }
     rates = {}
     for name, (run, amount) in work.items():

@@ -217,9 +217,14 @@ def main() -> None:
     requests, replies = protocol_pipes()
     name, threads, *device = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
     try:
-        if device == ["gpu"]:
-            from .cases.gpu import CASES
-            from .gpu_libraries import GPU_LIBRARIES as libraries
+        if device and device[0].startswith("gpu"):
+            from . import gpu_libraries
+            from .cases import gpu
+
+            small = device[0] == "gpu-small"
+            CASES = gpu.SMALL_CASES if small else gpu.CASES
+            libraries = gpu_libraries.GPU_LIBRARIES
+            gpu_libraries.measured_small[0] = small
         else:
             from .cases import CASES
 

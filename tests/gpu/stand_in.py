@@ -7,15 +7,16 @@ What runs here may still differ on a card; what fails here fails there.
 
 from __future__ import annotations
 
-import contextlib
 import operator
-import time
+import weakref
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import scipy.special
+
+from tests.gpu import runtime
 
 
 def _names() -> dict[str, set[str]]:
@@ -36,11 +37,23 @@ NAMES = _names()
 class ndarray:
     """An array "on the GPU"."""
 
-    __slots__ = ("__weakref__", "held")
+    __slots__ = ("__weakref__", "base", "data", "held")
     __array_ufunc__ = None
 
     def __init__(self, held: np.ndarray) -> None:
+        held = runtime.POOL.adopted(held)
         self.held = held
+        self.data = runtime.pointer(held)
+        self.base: ndarray | None = None  # of a view, the array that has the memory
+        whole = held
+        while isinstance(whole.base, np.ndarray) and not isinstance(whole.base, runtime.Block):
+            whole = whole.base
+        if whole is held:
+            _wholes[id(held)] = self
+            return
+        self.base = _wholes.get(id(whole))
+        if self.base is None or self.base.held is not whole:
+            self.base = ndarray(whole)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(
@@ -52,21 +65,61 @@ class ndarray:
         if name not in NAMES["cupy.ndarray"]:
             raise AttributeError(f"CuPy's arrays have no attribute {name!r}")
         if name == "get":
-            return lambda: self.held.copy()
+            return self._brought
         found = getattr(self.held, name)
         if isinstance(found, np.ndarray):
             return ndarray(found)
         return _wrapped(found) if callable(found) else found
 
+    def _brought(self, stream: Any = None, blocking: bool = True) -> np.ndarray:
+        """A copy on the CPU, for which the host waits."""
+        runtime.refuse("a copy to the host")
+        runtime.RUNTIME.count("bytes brought", self.held.nbytes)
+        return self.held.copy()
+
+    @classmethod
+    def over(cls, held: np.ndarray, owner: Any) -> ndarray:
+        """An array over the memory of another library."""
+        made = cls.__new__(cls)
+        made.held = held
+        made.base = None
+        memory = runtime.UnownedMemory(held, owner)
+        made.data = runtime.MemoryPointer(memory, held.ctypes.data)
+        return made
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: Any = None,
+        dl_device: Any = None,
+        copy: Any = None,
+    ) -> runtime.Capsule:
+        runtime.RUNTIME.note("exported for stream", stream)
+        return runtime.Capsule(self.held, max_version)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        strides = None if self.held.flags.c_contiguous else self.held.strides
+        return {
+            "shape": self.held.shape,
+            "typestr": self.held.dtype.str,
+            "descr": self.held.dtype.descr,
+            "data": (self.held.ctypes.data, False),
+            "strides": strides,
+            "stream": 1,
+            "version": 3,
+        }
+
     def __setitem__(self, index: Any, value: Any) -> None:
+        runtime.refuse("work that the stand-in cannot record")
         self.held[_index(index)] = _down(value)
 
     def __getitem__(self, index: Any) -> Any:
         return ndarray(np.asarray(self.held[_index(index)]))
-
-    @property
-    def data(self) -> Any:
-        return SimpleNamespace(ptr=self.held.ctypes.data)
 
     real = property(
         lambda self: ndarray(self.held.real),
@@ -84,22 +137,25 @@ class ndarray:
         return (ndarray(np.asarray(row)) for row in self.held)
 
     def __bool__(self) -> bool:
-        return bool(self.held)
+        return bool(self._brought())
 
     def __int__(self) -> int:
-        return int(self.held)
+        return int(self._brought())
 
     def __float__(self) -> float:
-        return float(self.held)
+        return float(self._brought())
 
     def __complex__(self) -> complex:
-        return complex(self.held)
+        return complex(self._brought())
 
     def __index__(self) -> int:
-        return operator.index(self.held[()])
+        return operator.index(self._brought()[()])
 
     def __hash__(self) -> int:
         raise TypeError("unhashable type: 'ndarray'")
+
+
+_wholes: weakref.WeakValueDictionary[int, ndarray] = weakref.WeakValueDictionary()
 
 
 def _index(index: Any) -> Any:
@@ -131,6 +187,7 @@ def _up(value: Any) -> Any:
 
 def _wrapped(function: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
+        runtime.refuse("work that the stand-in cannot record")
         given = {k: _down(v) for k, v in kwargs.items()}
         return _up(function(*[_down(a) for a in args], **given))
 
@@ -141,6 +198,7 @@ def _operator(name: str) -> Any:
     def apply(self: ndarray, *others: Any) -> Any:
         if any(isinstance(o, np.ndarray) for o in others):
             return NotImplemented
+        runtime.refuse("work that the stand-in cannot record")
         found = getattr(self.held, name)(*[_down(o) for o in others])
         return found if found is NotImplemented else _up(found)
 
@@ -200,27 +258,6 @@ class _Module(ModuleType):
         return made
 
 
-RUNTIME = SimpleNamespace(
-    getDeviceCount=lambda: 1,
-    getDeviceProperties=lambda number: {"name": b"Stand-in 1000", "totalGlobalMem": 8 * 10**9},
-    memGetInfo=lambda: (6 * 10**9, 8 * 10**9),
-    driverGetVersion=lambda: 12040,
-    runtimeGetVersion=lambda: 12020,
-)
-
-
-class Event:
-    """A mark in the stream; here everything before it is done when it is recorded."""
-
-    at: float
-
-    def record(self) -> None:
-        self.at = time.perf_counter()
-
-    def synchronize(self) -> None:
-        pass
-
-
 class Cupy(_Module):
     """The top module."""
 
@@ -230,15 +267,7 @@ class Cupy(_Module):
         self.linalg = _Module("cupy.linalg", np.linalg)
         self.fft = _Module("cupy.fft", np.fft)
         self.special = _Module("cupyx.scipy.special", scipy.special)
-        self.waits = 0
-        stream = SimpleNamespace(synchronize=self._wait)
-        self.cuda = SimpleNamespace(
-            get_current_stream=lambda: stream,
-            runtime=RUNTIME,
-            Device=contextlib.nullcontext,
-            Event=Event,
-            get_elapsed_time=lambda start, end: 1000 * (end.at - start.at),
-        )
+        self.cuda = runtime.cuda()
         self.lib = SimpleNamespace(
             stride_tricks=SimpleNamespace(
                 as_strided=_wrapped(np.lib.stride_tricks.as_strided),
@@ -250,18 +279,57 @@ class Cupy(_Module):
         self.sort = _wrapped(lambda a, axis=-1, kind=None: np.sort(a, axis, "stable"))
         self.argsort = _wrapped(lambda a, axis=-1, kind=None: np.argsort(a, axis, "stable"))
         self.asarray = self._asarray
-        self.array = self._asarray
+        self.array = self._array
+        self.get_default_memory_pool = lambda: runtime.POOL
+        self.fuse = lambda function: function
+        self.__version__ = "stand-in"
 
-    def _wait(self) -> None:
-        self.waits += 1
+    @property
+    def waits(self) -> int:
+        return runtime.RUNTIME.counts.get("wait", 0)
+
+    @staticmethod
+    def empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
+        runtime.refuse("an allocation")
+        return ndarray(runtime.POOL.empty(shape, dtype, order))
+
+    @staticmethod
+    def from_dlpack(array: Any, *, device: Any = None, copy: Any = None) -> ndarray:
+        kind, _ = array.__dlpack_device__()
+        if int(kind) != 2:
+            raise BufferError("CuPy takes arrays on the GPU")
+        capsule = array.__dlpack__(stream=runtime.current().ptr or 1, max_version=(1, 0))
+        return ndarray.over(capsule.take(), array)
+
+    @staticmethod
+    def _shown(value: Any) -> ndarray:
+        """An array over what ``__cuda_array_interface__`` shows."""
+        shown = value.__cuda_array_interface__
+        if shown.get("stream"):
+            runtime.RUNTIME.note("waited for stream", shown["stream"])
+        dtype = np.dtype(shown["typestr"])
+        size = int(np.prod(shown["shape"], dtype=int)) * dtype.itemsize
+        flat = runtime.at(shown["data"][0], size).view(dtype)
+        assert shown["strides"] is None, "the stand-in reads arrays in order"
+        return ndarray.over(flat.reshape(shown["shape"]), value)
 
     @staticmethod
     def _asarray(value: Any, dtype: Any = None, order: str = "K", copy: Any = None) -> ndarray:
+        if not isinstance(value, ndarray) and hasattr(value, "__cuda_array_interface__"):
+            value = Cupy._shown(value)
+        if isinstance(value, ndarray) and dtype in (None, value.held.dtype) and not copy:
+            return value
+        return Cupy._array(value, dtype, True, order)
+
+    @staticmethod
+    def _array(value: Any, dtype: Any = None, copy: Any = True, order: str = "K") -> ndarray:
+        runtime.refuse("a copy from the host")
         if isinstance(value, ndarray):
             value = value.held
         elif type(value) in (list, tuple):
             value = _down(value)
-        return ndarray(np.array(value, dtype, order=order))
+        made = np.array(value, dtype, order=order)
+        return ndarray(made.view(np.ndarray) if type(made) is not np.ndarray else made)
 
     @staticmethod
     def asnumpy(value: Any) -> np.ndarray:

@@ -1,24 +1,23 @@
 """Each GPU benchmark's programs at small sizes, with arrays on the GPU."""
 
+import json
+import os
+import subprocess
+import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import adlib
 from adlib.core.array import ArrayImpl
-from benchmarks.cases.gpu import Sizes, cases
+from benchmarks.cases.gpu import SMALL_CASES as CASES
 from benchmarks.gpu import card
 from benchmarks.gpu_libraries import GPU_LIBRARIES, card_rates
 from benchmarks.libraries import tree_leaves
 from benchmarks.stats import disagreement
 from tests.gpu import stand_in
-
-SMALL = Sizes(
-    image=8, vector=64, softmax=6, squares=7, mlp=(5, 6, 4), mlp_batch=3, small_mlp=(4, 3),
-    small_batch=2, images=2, pixels=6, examples=3, example_mlp=(4, 3, 2), state=5, steps=4,
-)  # fmt: skip
-CASES = {case.name: case for case in cases(SMALL)}
 
 
 class ByHand(types.ModuleType):
@@ -72,7 +71,41 @@ def test_the_card_is_named(gpu):
 
 def test_rates_are_measured_with_arrays_of_the_card(gpu, monkeypatch):
     if isinstance(gpu, stand_in.Cupy):
-        monkeypatch.setattr("benchmarks.gpu_libraries._COPIED", 2**12)
-        monkeypatch.setattr("benchmarks.gpu_libraries._SIDE", 8)
+        monkeypatch.setattr("benchmarks.gpu_libraries.measured_small", [True])
     rates = card_rates(gpu, 4)
     assert set(rates) == {"bytes", "flops"} and all(rate > 0 for rate in rates.values())
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_whole_command_on_the_stand_in(tmp_path):
+    """Processes, agreement, rates, bars and documents; the figures mean nothing."""
+    search = [str(ROOT / "tests" / "gpu" / "startup"), str(ROOT)]
+    environment = {
+        **os.environ,
+        "ADLIB_TEST_GPU": "stand-in",
+        "PYTHONPATH": os.pathsep.join([*search, os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [sys.executable, "-m", "benchmarks.gpu", "--small", "--rounds", "2"]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = json.loads((tmp_path / "gpu.json").read_text())
+    assert [row["case"] for row in run["speed"]] == list(CASES)
+    assert run["environment"]["card"] == "Stand-in 1000"
+    for row in run["speed"]:
+        assert not row["errors"] and "adlib" in row["libraries"], row
+        expected = {"adlib", *({"cupy"} & set(CASES[row["case"]].forms))}
+        assert expected <= set(row["libraries"]), row
+    by_name = {row["case"]: row for row in run["speed"]}
+    assert set(by_name["gpu_polynomial"]["libraries"]["cupy"]["forms"]) == {"by_hand", "fuse"}
+    assert by_name["gpu_polynomial"]["bars"][0]["value"] is not None
+    text = (tmp_path / "gpu.md").read_text()
+    assert "Stand-in 1000, 8 GB, driver for CUDA 12.4" in text and "## Bars" in text
+    assert "wanted < 1 × jax" in text  # the latency of a small program

@@ -7,7 +7,7 @@ import adlib
 import adlib.numpy as jnp
 from adlib.compile.cuda import program
 from adlib.compile.cuda.program import GpuProgram
-from adlib.compile.steps import Call, Group, Region
+from adlib.compile.steps import Control, Dot, Group, Region
 
 
 def random(*shape, seed=0):
@@ -104,12 +104,12 @@ def test_rows_of_three_axes(cuda):
     compiled(lambda x: adlib.nn.softmax(x, axis=-1), cuda, random(4, 50, 200))
 
 
-def test_products_are_cupys_and_what_is_around_them_is_fused(cuda):
+def test_products_are_cublas_and_what_is_around_them_is_fused(cuda):
     def layer(x, w, b):
         return jnp.tanh(x @ w + b) * 2
 
     program = compiled(layer, cuda, random(80, 50), random(50, 70), random(70))
-    assert kinds(program) == [Call, Group]
+    assert kinds(program) == [Dot, Group]
 
 
 def test_views_take_no_kernel(cuda):
@@ -190,3 +190,53 @@ def test_a_failure_of_the_compiler_loses_no_result(cuda, monkeypatch):
 def test_the_text_needs_no_gpu():
     program = GpuProgram(adlib.make_jaxpr(lambda x: x + 1)(random(8)))
     assert "__global__ void step0" in program.cuda
+
+
+def test_rows_of_a_stack_begin_anywhere(cuda):
+    xs = random(6, 5)  # rows of 20 bytes
+
+    def step(carry, x):
+        carry = jnp.tanh(carry + x)
+        return carry, carry * 2
+
+    program = compiled(lambda xs: adlib.lax.scan(step, jnp.zeros(5), xs), cuda, xs)
+    assert Control in kinds(program)
+    xs = random(6, 8)  # of 32
+    program = compiled(lambda xs: adlib.lax.scan(step, jnp.zeros(8), xs), cuda, xs)
+    assert "v[4]" in program.cuda
+
+
+def test_rows_are_read_several_elements_at_once(cuda):
+    x, bias, scale = random(37, 24), random(24), random(37, 1)
+    program = compiled(lambda x, b, s: jnp.tanh(x + b) * s, cuda, x, bias, scale)
+    assert program.cuda.count("v[4]") == 3  # all but what is one number for a row
+    odd = compiled(lambda x, b: x + b, cuda, random(37, 23), random(23))
+    assert "v[4]" not in odd.cuda and "v[2]" not in odd.cuda
+    halves = compiled(lambda x, b: x + b, cuda, random(37, 6), random(6))
+    assert "v[2]" in halves.cuda and "v[4]" not in halves.cuda
+    compiled(lambda x: x[1:, 4:] * x[:-1, :-4] + x[1:, 1:-3], cuda, random(9, 20))
+
+
+def test_constants_on_the_gpu(cuda, recwarn):
+    """Constants are folded, inlined and held wherever they are, and wherever arrays are made."""
+    number, vector = adlib.device_put((jnp.float32(3.0), jnp.asarray(random(5))), "gpu")
+    matrix = adlib.device_put(jnp.eye(5), "gpu")
+    scaled = adlib.jit(lambda x: x * number + vector)
+
+    def f(x):
+        def step(c, _):
+            return scaled(c) / number + jnp.sin(matrix @ c) * jnp.float32(2.0), jnp.sum(c) * number
+
+        folded = jnp.exp(jnp.arange(5.0)) + jnp.triu(jnp.full((5, 5), 2.0))[0]
+        return adlib.lax.scan(step, x * folded, None, length=3)
+
+    x = random(5, seed=1)
+    with adlib.config.override(jax_platform_name="gpu", jit_backend="python"):
+        wanted = [np.asarray(leaf) for leaf in f(adlib.device_put(x, "gpu"))]
+    with adlib.config.override(jax_platform_name="gpu"):
+        jitted = adlib.jit(f)
+        for _ in range(3):
+            found = jitted(adlib.device_put(x, "gpu"))
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(np.asarray(a), b, rtol=1e-5)
+    assert not [w for w in recwarn if "compiler failed" in str(w.message)]

@@ -7,7 +7,7 @@ import adlib.numpy as jnp
 from adlib_kernel.actions import device
 from adlib_kernel.actions.expressions import Call
 from adlib_kernel.actions.timing import measure, time_call
-from tests.gpu import stand_in
+from tests.gpu import runtime, stand_in
 from tests.kernel_ext.conftest import ipython  # noqa: F401  # a fixture
 
 
@@ -110,6 +110,18 @@ def test_results_on_the_gpu_are_timed_by_events(gpu, monkeypatch):
     assert [row.name for row in there.rows] == ["f", "jvp", "vjp", "grad", "hessian"]
     assert there["f"].eager.seconds > 0 and there["f"].jitted is not None
     assert any(note.startswith("On the GPU: timed by CUDA events") for note in there.notes)
+
+
+def test_timing_a_large_array_brings_nothing_back(gpu):
+    if not isinstance(gpu, stand_in.Cupy):
+        pytest.skip("bytes are counted on the stand-in")
+    x = adlib.device_put(jnp.linspace(0.0, 1.0, 70_000), "gpu")
+    with runtime.counted() as counts:
+        found = time_call(
+            Call("f(x)", lambda x: jnp.sum(jnp.sin(x) ** 2), (x,), {}), number=2, repeat=2
+        )
+    assert [row.name for row in found.rows] == ["f", "jvp", "vjp", "grad"]
+    assert counts.get("bytes brought", 0) <= 64
 
 
 CELLS = (

@@ -16,7 +16,7 @@ from adlib_widgets import (
     show_memory,
     why_nan,
 )
-from tests.gpu import stand_in
+from tests.gpu import runtime, stand_in
 
 
 def model(w, x):
@@ -177,3 +177,20 @@ def test_the_interactive_form_of_a_view_holds_no_gpu_array(gpu, kind):
                 look(part)
 
     look(show(function)(*on_gpu(arrays)).explore().get_state())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in VIEWS if kind != "jacobian"])
+def test_views_of_large_arrays_bring_little_back(gpu, kind):
+    if not isinstance(gpu, stand_in.Cupy):
+        pytest.skip("bytes are counted on the stand-in")
+    show, function, arrays = VIEWS[kind]
+    rng = np.random.default_rng(0)
+    x = (np.abs(rng.standard_normal(4000)) + 0.5).astype(np.float32)
+    w = (rng.standard_normal((64, 4000)) / 60).astype(np.float32)
+    given = on_gpu((w, x) if len(arrays) == 2 else (x,))
+    function = layers if kind.endswith("loop") else function
+    with runtime.counted() as counts:
+        view = show(function)(*given)
+        assert view.html and view.svg and str(view)
+        view.explore().get_state()
+    assert counts.get("bytes brought", 0) <= 6000  # of 16 kB and a megabyte

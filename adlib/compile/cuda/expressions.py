@@ -2,8 +2,9 @@
 
 Arithmetic is IEEE 754's, as the loop language asks: kernels are compiled without contraction, and
 integers wrap because they are added as unsigned ones. ``PRELUDE`` has the few functions that C
-does not give; it and all kernels are plain enough C++ to be compiled for the CPU as well, which is
-how the tests run them without a GPU.
+does not give, among them changes of an element that other threads change, too. It and all kernels
+are plain enough C++ to be compiled for the CPU as well, which is how the tests run them without a
+GPU.
 """
 
 from __future__ import annotations
@@ -78,6 +79,39 @@ template <class To, class From> __device__ __forceinline__ To saturated(
     From x, To low, To high, From above) {
   return x != x ? To(0) : x <= From(low) ? low : x >= above ? high : To(x);
 }
+template <class T> struct alignas(2 * sizeof(T)) Pair { T re, im; };
+template <class T> __device__ __forceinline__ T added(T x, T y, T to) {
+  return T(u64(to) + u64(x) * u64(y));
+}
+__device__ __forceinline__ float added(float x, float y, float to) { return fmaf(x, y, to); }
+__device__ __forceinline__ double added(double x, double y, double to) { return fma(x, y, to); }
+template <class T> __device__ __forceinline__ Pair<T> added(Pair<T> x, Pair<T> y, Pair<T> to) {
+  const T re = added(x.re, y.re, to.re), im = added(x.re, y.im, to.im);
+  return {added(-x.im, y.im, re), added(x.im, y.re, im)};
+}
+template <class Word, class T, T (*join)(T, T)> __device__ void changed(T* place, T by) {
+  Word* word = reinterpret_cast<Word*>(place);
+  Word seen = *word, old, next;
+  do {
+    old = seen;
+    T x;
+    memcpy(&x, &old, sizeof x);
+    x = join(x, by);
+    memcpy(&next, &x, sizeof x);
+    seen = atomicCAS(word, old, next);
+  } while (seen != old);
+}
+template <class T, T (*join)(T, T)> __device__ void changed_byte(T* place, T by) {
+  const u64 address = reinterpret_cast<u64>(place);
+  u32* word = reinterpret_cast<u32*>(address & ~u64(3));
+  const u32 shift = 8 * (address & 3);
+  u32 seen = *word, old;
+  do {
+    old = seen;
+    const u32 next = u8(join(T(old >> shift), by));
+    seen = atomicCAS(word, old, (old & ~(0xffu << shift)) | (next << shift));
+  } while (seen != old);
+}
 """
 
 
@@ -143,8 +177,8 @@ class Statements:
 
     # --------------------------------------------------------------------- memory
 
-    def place(self, buffer: int, position: Position, offset: str = "", part: int = 0) -> str:
-        """An element of a buffer."""
+    def at(self, position: Position, offset: str = "") -> str:
+        """The number of an element."""
         terms = [
             axis if by == 1 else f"{axis} * index({by})"
             for axis, by in zip(self.axes, position[:-1], strict=True)
@@ -154,7 +188,11 @@ class Statements:
             terms.append(f"index({offset})")
         if position[-1] or not terms:
             terms.append(f"index({position[-1]})")
-        text = " + ".join(terms)
+        return " + ".join(terms)
+
+    def place(self, buffer: int, position: Position, offset: str = "", part: int = 0) -> str:
+        """An element of a buffer."""
+        text = self.at(position, offset)
         if self.dtypes[buffer].kind == "c":
             text = f"2 * ({text}) + {part}"
         return f"b{buffer}[{text}]"

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from adlib.compile.cuda.expressions import CudaElements, Statements, memory_type
-from adlib.compile.cuda.kernels import BLOCKS, THREADS, Launch, Source, joined
+from adlib.compile.cuda.kernels import Reducing, joined
+from adlib.compile.cuda.source import BLOCKS, THREADS, Launch
 from adlib.compile.nests import GroupWriter
 from adlib.compile.regions import lead, reduced_axes
 from adlib.compile.steps import Group, Region, Scheduled
@@ -60,7 +61,7 @@ class CudaRegion(GroupWriter):
         for group in region.groups:  # finds all buffers
             self.body(group)
         shared = self._shared(region, rows)
-        source = Source(self, self.name, rows * max(math.prod(g.space) for g in region.groups))
+        source = Reducing(self, self.name, rows * max(math.prod(g.space) for g in region.groups))
         for number in shared:
             buffer = self.buffers[number]
             size = buffer.size // rows * (2 if buffer.dtype.kind == "c" else 1)
@@ -85,7 +86,7 @@ class CudaRegion(GroupWriter):
                 found.add(number)
         return found
 
-    def _group(self, source: Source, group: Group, outer: Sequence[str], shared: set[int]) -> int:
+    def _group(self, source: Reducing, group: Group, outer: Sequence[str], shared: set[int]) -> int:
         """The loop of one group over a row; how many rounds it has."""
         body = self.body(group)
         leading = lead(group.space, len(outer))
