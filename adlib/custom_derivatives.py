@@ -9,14 +9,14 @@ from adlib.core.avals import Zero as SymbolicZero
 from adlib.ops.reshaping import instantiate
 
 
-def zero_from_primal(x, symbolic_zeros=False):
-    """The zero tangent at ``x``: an array of zeros, or a SymbolicZero.
+def zero_from_primal(val, symbolic_zeros=False):
+    """The zero tangent at ``val``: an array of zeros, or a SymbolicZero.
 
     >>> from adlib.custom_derivatives import zero_from_primal
     >>> zero_from_primal(2.0, symbolic_zeros=True)
     Zero(f32[])
     """
-    zero = SymbolicZero.like(as_value(x))
+    zero = SymbolicZero.like(as_value(val))
     return zero if symbolic_zeros else instantiate(zero)
 
 

@@ -105,6 +105,14 @@ def breakpoint(*, backend: str | None = None, filter_frames: bool = True, **_: A
 
     Args:
       backend, filter_frames: taken for compatibility.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> def f(x):
+    ...     if bool(x < 0):
+    ...         adlib.debug.breakpoint()  # look at x here
+    ...     return jnp.sqrt(x)
+    >>> f(4.0)
+    Array(2., dtype=float32, weak_type=True)
     """
     frame = sys._getframe(1)
     known = {k: v for k, v in frame.f_locals.items() if _is_plain(v)}

@@ -40,10 +40,10 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
     own = [a.aval.dtype for a in arrays]
     shapes = [a.aval.shape for a in arrays]
     common, weak = dtypes.promote(*[(a.aval.dtype, a.aval.weak_type) for a in arrays])
-    parts = [lax.reshape(convert(a, common), (a.size,)) for a in arrays]
+    mixed = any(d != common for d in own)
+    parts = [lax.reshape(convert(a, common, weak and not mixed), (a.size,)) for a in arrays]
     vector = parts[0] if len(parts) == 1 else lax.concatenate(parts, 0)
     sizes = [math.prod(s) for s in shapes]
-    mixed = any(d != common for d in own)
 
     def unravel(flat: Any) -> Any:
         flat = jnp.asarray(flat)

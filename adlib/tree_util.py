@@ -349,15 +349,15 @@ def tree_map_with_path(
 # ------------------------------------------------------------------- one level
 
 
-def flatten_one_level(tree: Any) -> tuple[list[Any], Any]:
+def flatten_one_level(tree: Any) -> tuple[tuple[Any, ...], Any]:
     """(children, data) of the outermost container; raises ValueError for a leaf.
 
     >>> from adlib import tree_util
     >>> tree_util.flatten_one_level([1, (2, 3)])[0]
-    [1, (2, 3)]
+    (1, (2, 3))
     """
     node = _node(tree)
-    return list(node.children), node.metadata
+    return tuple(node.children), node.metadata
 
 
 def flatten_one_level_with_keys(tree: Any) -> tuple[tuple[tuple[Any, Any], ...], Any]:
@@ -403,13 +403,13 @@ def treedef_children(treedef: Any) -> list[PyTreeDef]:
 
 
 def treedef_is_leaf(treedef: Any) -> bool:
-    """Whether the structure is a single leaf.
+    """Whether the structure is a single node: a leaf, None or an empty container.
 
     >>> from adlib import tree_util
     >>> tree_util.treedef_is_leaf(tree_util.tree_structure(1))
     True
     """
-    return bool(spec_of(treedef).num_nodes == 1 and spec_of(treedef).num_leaves == 1)
+    return bool(spec_of(treedef).num_nodes == 1)
 
 
 def treedef_tuple(treedefs: Iterable[Any]) -> PyTreeDef:

@@ -57,3 +57,10 @@ def test_wrong_lengths_are_explained(shape):
     _, unravel = ravel_pytree(TREE)
     with pytest.raises(ValueError, match=r"a vector of length 7 is wanted, got shape"):
         unravel(jnp.ones(shape))
+
+
+def test_weak_types_of_equal_leaves_are_kept():
+    vector, unravel = ravel_pytree([1, 2, 3])
+    assert vector.weak_type and all(x.weak_type for x in unravel(vector))
+    assert not ravel_pytree((1, 2.0))[0].weak_type
+    assert not ravel_pytree((1, jnp.arange(2)))[0].weak_type

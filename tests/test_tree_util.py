@@ -224,13 +224,16 @@ def test_structures_take_apart():
 
 
 def test_one_level():
-    assert tu.flatten_one_level([1, {"a": 2}])[0] == [1, {"a": 2}]
+    assert tu.flatten_one_level([1, {"a": 2}])[0] == (1, {"a": 2})
     pairs, _ = tu.flatten_one_level_with_keys({"a": [2]})
     assert pairs == ((tu.DictKey("a"), [2]),)
     with pytest.raises(ValueError, match="can't tree-flatten type <class 'int'>"):
         tu.flatten_one_level(1)
     assert tu.is_tree_node(list) and tu.is_tree_node(Box) and tu.is_tree_node(Point)
     assert not tu.is_tree_node(int)
+    for single in (1, None, (), {}):
+        assert tu.treedef_is_leaf(tu.tree_structure(single))
+    assert not tu.treedef_is_leaf(tu.tree_structure((1,)))
     assert tu.all_leaves([1, 2]) and not tu.all_leaves([1, [2]]) and not tu.all_leaves([None])
 
 

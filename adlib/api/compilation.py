@@ -10,6 +10,7 @@ from typing import Any
 from adlib.api.arguments import check_callable
 from adlib.api.jitted import JitFunction, functions, jit_result
 from adlib.api.shapes import ShapeDtypeStruct, abstract, struct
+from adlib.backends import cupy_
 from adlib.base import tree
 from adlib.base.source import here
 from adlib.compile import cache
@@ -34,9 +35,14 @@ __all__ = [
 
 def clear_caches() -> None:
     """Forget every trace of every jitted function, all programs derived from rules, and the
-    machine code kept on disk; give back the memory kept for results."""
+    machine code kept on disk; give back the memory kept for results.
+
+    >>> import adlib
+    >>> adlib.clear_caches()  # doctest: +SKIP
+    """
     cache.clear()
     pool.clear()
+    cupy_.release()
     for function in functions():
         function.clear_cache()
     for primitive in registry.values():

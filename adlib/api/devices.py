@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
-
 from adlib.backends import cupy_
 from adlib.base import tree
 from adlib.base.config import config
@@ -22,6 +20,10 @@ class Device:
     Attributes:
       platform: ``"cpu"`` or ``"gpu"``.
       id: number among the platform's devices.
+
+    >>> import adlib
+    >>> adlib.devices()[0].platform, adlib.devices()[0].id
+    ('cpu', 0)
     """
 
     def __init__(self, platform: str, id: int) -> None:
@@ -95,22 +97,42 @@ config.check("jax_platform_name", _check_device)
 
 
 def local_devices(process_index: int | None = None, backend: str | None = None) -> list[Device]:
-    """The devices of this process."""
+    """The devices of this process.
+
+    >>> import adlib
+    >>> adlib.local_devices()[0].platform in ("cpu", "gpu")
+    True
+    """
     return devices(backend)
 
 
 def device_count(backend: str | None = None) -> int:
-    """Number of devices."""
+    """Number of devices.
+
+    >>> import adlib
+    >>> adlib.device_count() >= 1
+    True
+    """
     return len(devices(backend))
 
 
 def local_device_count(backend: str | None = None) -> int:
-    """Number of devices of this process."""
+    """Number of devices of this process.
+
+    >>> import adlib
+    >>> adlib.local_device_count() == len(adlib.local_devices())
+    True
+    """
     return len(devices(backend))
 
 
 def default_backend() -> str:
-    """Name of the platform that new arrays are made on."""
+    """Name of the platform that new arrays are made on.
+
+    >>> import adlib
+    >>> adlib.default_backend() in ("cpu", "gpu")
+    True
+    """
     return backends.default().platform
 
 
@@ -148,11 +170,16 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: bool = Fa
 
 
 def device_get(x: Any) -> Any:
-    """``x`` with its Arrays as NumPy arrays."""
+    """``x`` with its Arrays as NumPy arrays; other leaves stay as they are.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> adlib.device_get({"a": jnp.ones(2, int)})
+    {'a': array([1, 1], dtype=int32)}
+    """
 
     def get(leaf: Any) -> Any:
         if not isinstance(leaf, Array):
-            return np.asarray(leaf)
+            return leaf
         if not isinstance(leaf, ArrayImpl):
             return leaf.__array__()  # type: ignore[attr-defined]  # raises the teaching error
         return to_numpy(leaf).copy()
@@ -161,7 +188,12 @@ def device_get(x: Any) -> Any:
 
 
 def block_until_ready(x: Any) -> Any:
-    """Wait until all arrays in a pytree are computed; returns it."""
+    """Wait until all arrays in a pytree are computed; returns it.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> adlib.block_until_ready({"a": jnp.ones(2)})
+    {'a': Array([1., 1.], dtype=float32)}
+    """
     if not backends.several:
         return x  # what the CPU computes is there when a call returns
     for leaf in (x,) if isinstance(x, Array) else tree.leaves(x):

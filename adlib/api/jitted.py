@@ -12,9 +12,10 @@ import logging
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adlib.api.shapes import abstract, struct
+from adlib.backends import cupy_
 from adlib.base import tree
 from adlib.base.config import config
 from adlib.base.source import here
@@ -50,9 +51,10 @@ class _Traced:
       function: what runs it on ndarrays, None before the first call.
       donated: arguments whose memory is given to results.
       seen: kinds of calls that were taken apart here, by whether they have a table.
+      placed: what runs it on a GPU, by array module and donated arguments.
     """
 
-    __slots__ = ("donated", "function", "jaxpr", "out_tree", "seen")
+    __slots__ = ("donated", "function", "jaxpr", "out_tree", "placed", "seen")
 
     def __init__(self, jaxpr: ClosedJaxpr, out_tree: Any, donated: tuple[int, ...]) -> None:
         self.jaxpr = jaxpr
@@ -60,6 +62,29 @@ class _Traced:
         self.donated = donated
         self.function: Any = None
         self.seen: dict[Any, bool] = {}
+        self.placed: dict[Any, Any] = {}
+
+
+# By function, then by the choice of static and donated arguments: what every jit of the function
+# has traced. A jit made anew in a loop, or in a function that is called again, finds it there.
+_kept: weakref.WeakKeyDictionary[Any, dict[Any, dict[Any, _Traced]]] = weakref.WeakKeyDictionary()
+
+
+def _traces_of(fun: Any) -> dict[Any, dict[Any, _Traced]]:
+    try:
+        return _kept.setdefault(fun, {})
+    except TypeError:  # cannot be hashed or weakly referred to
+        return {}
+
+
+class _Placed(NamedTuple):
+    """A call on a GPU: the program, the type of its arrays, its results' types and structure."""
+
+    function: Any
+    ndarray: type
+    avals: list[ShapedArray]
+    out_tree: Any
+    single: bool
 
 
 class JitFunction:
@@ -80,10 +105,13 @@ class JitFunction:
         self._static_argnames = static_argnames
         self._donate_argnums = donate_argnums
         self._donate_argnames = donate_argnames
-        self._traces: dict[Any, _Traced] = {}
+        chosen = static_argnums, static_argnames, donate_argnums, donate_argnames
+        self._traces = _traces_of(fun).setdefault(chosen, {})
         # by flags: the native function and its tables
         self._callers: dict[Any, tuple[Any, list[Table]]] = {}
         self._native: Any = None  # the one for the flags of the latest call
+        # on a GPU: by flags and types of arguments that are Arrays, what the call comes to
+        self._known: dict[Any, _Placed] = {}
         _functions.add(self)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -96,7 +124,33 @@ class JitFunction:
             result = native(*args, **kwargs) if kwargs else native(*args)
             if result is not NotImplemented:
                 return result
+        if backends.several and not kwargs:
+            result = self._again(args)
+            if result is not NotImplemented:
+                return result
         return self._general(args, kwargs)
+
+    def _again(self, args: tuple[Any, ...]) -> Any:
+        """A call on a GPU like an earlier one, without taking it apart; NotImplemented for others.
+
+        The arguments must be Arrays that are there, and not all of them free to move.
+        """
+        try:
+            known = self._known[id(config.trace_key()), *[a.aval for a in args]]
+            raw = [a._value for a in args]
+        except (KeyError, AttributeError, TypeError, RuntimeError):
+            return NotImplemented
+        if type(state.trace) is not EvalTrace or state.axis_sizes or not derive.usable():
+            return NotImplemented
+        fixed = False
+        for a, value in zip(args, raw, strict=True):
+            if type(value) is not known.ndarray or type(a) is not ArrayImpl:
+                return NotImplemented
+            fixed = fixed or bool(a.aval.shape and not a.free)
+        if not fixed:
+            return NotImplemented
+        outs = derive.run(known.function, raw, known.avals)
+        return outs[0] if known.single else tree.unflatten(known.out_tree, outs)
 
     def _general(self, args: Any, kwargs: Any) -> Any:
         """Any call: traced where it is new, run where its arguments are values."""
@@ -112,11 +166,19 @@ class JitFunction:
             consts
             or type(state.trace) is not EvalTrace
             or any([type(v) is not ArrayImpl for v in values])
-            or backends.several
             or not derive.usable()
         ):
             outs = jit_p.bind(*consts, *values, jaxpr=traced.jaxpr, name=self._name)
             return tree.unflatten(traced.out_tree, outs)
+        if backends.several:
+            on = backends.of([v._value for v in values])
+            if on is not backends.cpu():
+                return tree.unflatten(
+                    traced.out_tree, self._placed(traced, values, leaves, args, on)
+                )
+            if all([v.free or not v.aval.shape for v in values]):  # so are the results
+                outs = jit_p.bind(*values, jaxpr=traced.jaxpr, name=self._name)
+                return tree.unflatten(traced.out_tree, outs)
         function = traced.function
         if function is None:
             function = executor(traced.jaxpr, backends.cpu().xp, traced.donated)
@@ -134,6 +196,47 @@ class JitFunction:
                 values[number].delete()
         self._note(traced, fixed, in_tree, leaves, kwargs)
         return tree.unflatten(traced.out_tree, outs)
+
+    def _placed(
+        self,
+        traced: _Traced,
+        values: Sequence[Any],
+        leaves: Sequence[Any],
+        args: Sequence[Any],
+        on: backends.Backend,
+    ) -> list[Any]:
+        """The results of a call on a GPU."""
+        donated = traced.donated
+        if donated:
+            _check_donated(donated, values, self._name)
+            given = [n for n in donated if values[n] is leaves[n]]
+            own = [type(values[n]._value) is on.ndarray for n in given]
+            alone = len(given) == len(donated) and all(own)
+            if not (alone and all([cupy_.unshared(values[n]._value) for n in given])):
+                donated = ()
+        free = [v.free or not v.aval.shape for v in values]
+        _, raw = backends.place([v._value for v in values], free, self._name)
+        function = traced.placed.get((on.xp, donated))
+        if function is None:
+            function = executor(traced.jaxpr, on.xp, donated)
+            traced.placed[on.xp, donated] = function
+        if not traced.donated and len(leaves) == len(args) and not state.axis_sizes:
+            if all([leaf is arg for leaf, arg in zip(leaves, args, strict=True)]):
+                avals, out_tree = traced.jaxpr.out_avals, traced.out_tree
+                single = len(avals) == 1 and tree.unflatten(out_tree, avals) is avals[0]
+                key = (id(config.trace_key()), *[v.aval for v in values])
+                self._known[key] = _Placed(function, on.ndarray, avals, out_tree, single)
+        try:
+            outs = derive.run(function, raw, traced.jaxpr.out_avals)
+        except Exception as error:
+            better = on.explained(error, self._name)
+            if better is None:
+                raise
+            raise better from error
+        for n in traced.donated:
+            if values[n] is leaves[n]:
+                values[n].delete()
+        return [out.made_from_nothing() for out in outs] if all(free) else outs
 
     def _note(self, traced: _Traced, fixed: Any, in_tree: Any, leaves: Any, kwargs: Any) -> None:
         """Have the second call of a kind make a table for those that follow."""
@@ -266,7 +369,8 @@ class JitFunction:
             )
         out_info = tree.unflatten(traced.out_tree, map(struct, traced.jaxpr.out_avals))
         structure = tree.flatten((tuple(dynamic), keywords))[1]
-        return Traced(traced.jaxpr, structure, traced.out_tree, out_info, self._name)
+        trees = structure, traced.out_tree, out_info
+        return Traced(traced.jaxpr, *trees, self._name, traced.donated)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """What the compiler makes of the function for arguments of these types, to be looked at
@@ -293,6 +397,7 @@ class JitFunction:
         """Forget all traces."""
         self._traces.clear()
         self._callers.clear()
+        self._known.clear()
         self._native = None
 
     def _cache_size(self) -> int:

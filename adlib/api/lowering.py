@@ -56,13 +56,25 @@ class _Program:
     """What ``Lowered`` and ``Compiled`` share: a program with the structure of its arguments."""
 
     def __init__(
-        self, closed: ClosedJaxpr, in_tree: Any, out_tree: Any, out_info: Any, name: str
+        self,
+        closed: ClosedJaxpr,
+        in_tree: Any,
+        out_tree: Any,
+        out_info: Any,
+        name: str,
+        donated: tuple[int, ...] = (),
     ) -> None:
         self._closed = closed
+        self._donated = donated
         self._name = name
         self.in_tree = in_tree
         self.out_tree = out_tree
         self.out_info = out_info
+
+    @property
+    def _all(self) -> tuple[Any, ...]:
+        structures = self.in_tree, self.out_tree, self.out_info
+        return self._closed, *structures, self._name, self._donated
 
     @property
     def in_avals(self) -> Any:
@@ -80,8 +92,8 @@ class _Program:
 
     @cached_property
     def _native(self) -> program.Compiled:
-        found = self._closed.cache.get("compiled")
-        return found if found is not None else program.Compiled(self._closed)
+        found = None if self._donated else self._closed.cache.get("compiled")
+        return found if found is not None else program.Compiled(self._closed, self._donated)
 
     def _text(self, form: str) -> str:
         if form not in FORMS:
@@ -143,7 +155,7 @@ class Traced(_Program):
 
     def lower(self) -> Lowered:
         """What the compiler plans for it."""
-        return Lowered(self._closed, self.in_tree, self.out_tree, self.out_info, self._name)
+        return Lowered(*self._all)
 
     def __repr__(self) -> str:
         return f"<Traced {self._name}: {', '.join(a.str_short() for a in self._closed.in_avals)}>"
@@ -179,7 +191,7 @@ class Lowered(_Program):
 
     def compile(self, compiler_options: Any = None) -> Compiled:
         """Machine code for the types given, ready to be called."""
-        return Compiled(self._closed, self.in_tree, self.out_tree, self.out_info, self._name)
+        return Compiled(*self._all)
 
     def show(self) -> Listing:
         """The way from the traced program to machine code, for people to read."""
@@ -210,7 +222,7 @@ class Compiled(_Program):
             sum(a.nbytes for a in self._closed.in_avals),
             sum(a.nbytes for a in self._closed.out_avals),
             arena,
-            0,
+            sum(result.aval.nbytes for result in native.taken),
             len(code),
         )
 

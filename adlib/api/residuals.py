@@ -61,13 +61,13 @@ def _origin(var: Var, names: dict[Var, str], makers: dict[Var, Eqn]) -> str:
     return f"output of {eqn.primitive.name} from {eqn.source.summary()} ({eqn.source.function})"
 
 
-def print_saved_residuals(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Print what reverse mode of ``fun`` keeps: the type of each residual, and its origin.
+def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Print what reverse mode of ``f`` keeps: the type of each residual, and its origin.
 
     >>> from adlib.ad_checkpoint import print_saved_residuals
     >>> import adlib, adlib.numpy as jnp
     >>> print_saved_residuals(adlib.checkpoint(lambda x: jnp.sin(jnp.sin(x))), 1.0)
     f32[] from the argument x
     """
-    for residual in saved_residuals(fun, *args, **kwargs):
+    for residual in saved_residuals(f, *args, **kwargs):
         print(f"{residual.aval.str_short()} {residual.origin}")

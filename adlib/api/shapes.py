@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, as_value
 from adlib.core.avals import ShapedArray
@@ -21,6 +22,10 @@ class ShapeDtypeStruct:
     __slots__ = ("dtype", "shape", "weak_type")
 
     def __init__(self, shape: Sequence[int], dtype: Any, weak_type: bool = False, **_: Any) -> None:
+        if dtype is None:
+            raise ValueError(
+                f"ShapeDtypeStruct: a dtype is wanted besides the shape {shape}.{here()}"
+            )
         self.shape = tuple(shape)
         self.dtype = dtypes.canonicalize_dtype(dtype)
         self.weak_type = weak_type

@@ -31,7 +31,10 @@ _DEFAULTS: dict[str, Any] = {
     "jax_no_tracing": False,
     "jax_softmax_custom_jvp": True,
     "jax_traceback_filtering": "auto",
+    "gpu_deterministic": False,
+    "gpu_kept_bytes": None,
     "jit_backend": os.environ.get("ADLIB_JIT_BACKEND", "auto"),
+    "jit_cuda_graphs": True,
     "jit_disk_cache": True,
     "jit_disk_cache_bytes": 256 * 2**20,
 }
@@ -44,7 +47,9 @@ _TRACE_FLAGS = (
     "jax_numpy_rank_promotion",
     "jax_default_matmul_precision",
     "jax_disable_jit",
+    "gpu_deterministic",
     "jit_backend",
+    "jit_cuda_graphs",
 )
 
 _overrides: contextvars.ContextVar[_Overrides | None] = contextvars.ContextVar(
@@ -190,42 +195,166 @@ config = Config()
 class FlagContext:
     """``with enable_x64(True): ...`` for one flag; called without a value it sets ``default``."""
 
-    def __init__(self, flag: str, doc: str, default: Any = True) -> None:
+    def __init__(self, flag: str, doc: str, example: str, default: Any = True) -> None:
         self.flag = flag
         self.default = default
-        self.__doc__ = doc
+        self.__doc__ = f"Context manager: {doc}\n{example}"
 
-    def __call__(self, value: Any = ...) -> contextlib.AbstractContextManager[None]:
-        return config.override(**{self.flag: self.default if value is ... else value})
+    def __call__(self, new_val: Any = ...) -> contextlib.AbstractContextManager[None]:
+        return config.override(**{self.flag: self.default if new_val is ... else new_val})
 
 
-enable_x64 = FlagContext("jax_enable_x64", "Context manager: keep 64-bit types within the block.")
+enable_x64 = FlagContext(
+    "jax_enable_x64",
+    "keep 64-bit types within the block.",
+    """
+    >>> import adlib, adlib.numpy as jnp
+    >>> with adlib.enable_x64():
+    ...     print(jnp.ones(1).dtype)
+    float64
+    """,
+)
 threefry_partitionable = FlagContext(
-    "jax_threefry_partitionable", "Context manager: which layout of counters Threefry uses."
+    "jax_threefry_partitionable",
+    "which layout of counters Threefry uses; False is that of older documents.",
+    """
+    >>> import adlib
+    >>> with adlib.threefry_partitionable(False):
+    ...     print(adlib.random.split(adlib.random.PRNGKey(0))[0])
+    [4146024105  967050713]
+    """,
 )
 numpy_dtype_promotion = FlagContext(
-    "jax_numpy_dtype_promotion", "Context manager: 'standard' or 'strict' dtype promotion.", None
+    "jax_numpy_dtype_promotion",
+    "'standard' or 'strict' dtype promotion; 'strict' refuses to join different dtypes.",
+    """
+    >>> import adlib, adlib.numpy as jnp
+    >>> with adlib.numpy_dtype_promotion("strict"):
+    ...     try:
+    ...         jnp.ones(2, int) + jnp.ones(2)
+    ...     except adlib.dtypes.TypePromotionError:
+    ...         print("refused")
+    refused
+    """,
+    None,
 )
 numpy_rank_promotion = FlagContext(
     "jax_numpy_rank_promotion",
-    "Context manager: 'allow', 'warn' or 'raise' on rank promotion.",
+    "'allow', 'warn' or 'raise' where arrays of different rank meet.",
+    """
+    >>> import adlib, adlib.numpy as jnp
+    >>> with adlib.numpy_rank_promotion("raise"):
+    ...     try:
+    ...         jnp.ones((2, 2)) + jnp.ones(2)
+    ...     except ValueError:
+    ...         print("refused")
+    refused
+    """,
     None,
 )
 default_matmul_precision = FlagContext(
-    "jax_default_matmul_precision", "Context manager: default precision of matrix products.", None
+    "jax_default_matmul_precision",
+    "default precision of matrix products; on CPUs they always have full precision.",
+    """
+    >>> import adlib, adlib.numpy as jnp
+    >>> with adlib.default_matmul_precision("float32"):
+    ...     print(jnp.ones(2) @ jnp.ones(2))
+    2.0
+    """,
+    None,
 )
-default_device = FlagContext("jax_default_device", "Context manager: where new arrays go.", None)
-disable_jit = FlagContext("jax_disable_jit", "Context manager: run jitted functions op by op.")
-debug_nans = FlagContext("jax_debug_nans", "Context manager: raise at the first NaN computed.")
+default_device = FlagContext(
+    "jax_default_device",
+    "where new arrays go.",
+    """
+    >>> import adlib, adlib.numpy as jnp
+    >>> with adlib.default_device(adlib.devices("cpu")[0]):
+    ...     print(jnp.ones(1).device.platform)
+    cpu
+    """,
+    None,
+)
+
+
+def disable_jit(disable: bool = True) -> contextlib.AbstractContextManager[None]:
+    """Context manager: run jitted functions op by op within the block.
+
+    >>> import adlib
+    >>> with adlib.disable_jit():
+    ...     print(adlib.config.jax_disable_jit)
+    True
+    """
+    return config.override(jax_disable_jit=disable)
+
+
+debug_nans = FlagContext(
+    "jax_debug_nans",
+    "raise FloatingPointError at the first NaN computed, naming the operation.",
+    """
+    >>> import adlib, adlib.numpy as jnp
+    >>> with adlib.debug_nans():
+    ...     try:
+    ...         jnp.log(-1.0)
+    ...     except FloatingPointError:
+    ...         print("found")
+    found
+    """,
+)
 log_compiles = FlagContext(
-    "jax_log_compiles", "Context manager: log each trace of a jitted function."
+    "jax_log_compiles",
+    "log each trace of a jitted function, as a warning of the logger ``adlib``.",
+    """
+    >>> import adlib
+    >>> with adlib.log_compiles():
+    ...     print(adlib.config.jax_log_compiles)
+    True
+    """,
 )
-enable_checks = FlagContext("jax_enable_checks", "Context manager: check every result's type.")
-checking_leaks = FlagContext("jax_check_tracer_leaks", "Context manager: raise on leaked tracers.")
+enable_checks = FlagContext(
+    "jax_enable_checks",
+    "check every result's type.",
+    """
+    >>> import adlib, adlib.numpy as jnp
+    >>> with adlib.enable_checks():
+    ...     print(jnp.sin(0.0))
+    0.0
+    """,
+)
+checking_leaks = FlagContext(
+    "jax_check_tracer_leaks",
+    "raise UnexpectedTracerError where a traced value outlives its transformation.",
+    """
+    >>> import adlib
+    >>> kept = []
+    >>> with adlib.checking_leaks():
+    ...     try:
+    ...         adlib.jit(kept.append)(1.0)
+    ...     except adlib.errors.UnexpectedTracerError:
+    ...         print("found")
+    found
+    """,
+)
 check_tracer_leaks = checking_leaks
 no_tracing = FlagContext(
-    "jax_no_tracing", "Context manager: raise where a jitted function would be traced anew."
+    "jax_no_tracing",
+    "raise RuntimeError where a jitted function would be traced anew.",
+    """
+    >>> import adlib
+    >>> with adlib.no_tracing():
+    ...     try:
+    ...         adlib.jit(lambda x: x + 1)(1.0)
+    ...     except RuntimeError:
+    ...         print("would trace")
+    would trace
+    """,
 )
 softmax_custom_jvp = FlagContext(
-    "jax_softmax_custom_jvp", "Context manager: taken for compatibility, softmax has one rule."
+    "jax_softmax_custom_jvp",
+    "taken for compatibility: softmax has one rule.",
+    """
+    >>> import adlib, adlib.numpy as jnp
+    >>> with adlib.softmax_custom_jvp(False):
+    ...     print(adlib.nn.softmax(jnp.zeros(2)))
+    [0.5 0.5]
+    """,
 )

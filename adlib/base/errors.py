@@ -8,43 +8,124 @@ from adlib.base import source
 
 
 class JAXTypeError(TypeError):
-    """An argument of a kind that a transformed function cannot take."""
+    """An argument of a kind that a transformed function cannot take.
+
+    >>> import adlib
+    >>> issubclass(adlib.errors.TracerArrayConversionError, adlib.errors.JAXTypeError)
+    True
+    """
 
 
 class JAXIndexError(IndexError):
-    """An index that cannot be used on a traced array."""
+    """An index that cannot be used on a traced array.
+
+    >>> import adlib
+    >>> issubclass(adlib.errors.NonConcreteBooleanIndexError, adlib.errors.JAXIndexError)
+    True
+    """
 
 
 class JaxprTypeError(TypeError):
-    """A jaxpr whose equations do not fit together."""
+    """A jaxpr whose equations do not fit together.
+
+    >>> import adlib
+    >>> from adlib.core import check_jaxpr
+    >>> jaxpr = adlib.make_jaxpr(lambda x: x * 2)(1.0).jaxpr
+    >>> jaxpr.invars.clear()
+    >>> try:
+    ...     check_jaxpr(jaxpr)
+    ... except adlib.errors.JaxprTypeError as error:
+    ...     print(type(error).__name__)
+    JaxprTypeError
+    """
 
 
 class TypePromotionError(ValueError):
-    """Dtypes that have no common promotion under the configured rules."""
+    """Dtypes that have no common promotion under the configured rules.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> with adlib.numpy_dtype_promotion("strict"):
+    ...     try:
+    ...         jnp.ones(2, int) + jnp.ones(2)
+    ...     except adlib.dtypes.TypePromotionError as error:
+    ...         print(type(error).__name__)
+    TypePromotionError
+    """
 
 
 class ConcretizationTypeError(JAXTypeError):
-    """A concrete value was needed where only a type (shape and dtype) is known."""
+    """A concrete value was needed where only a type (shape and dtype) is known.
+
+    >>> import adlib
+    >>> try:
+    ...     adlib.jit(lambda x: float(x))(3.0)
+    ... except adlib.errors.ConcretizationTypeError as error:
+    ...     print(type(error).__name__)
+    ConcretizationTypeError
+    """
 
 
 class TracerBoolConversionError(ConcretizationTypeError):
-    """``if``, ``while``, ``and``, ``or`` or ``assert`` on a traced value."""
+    """``if``, ``while``, ``and``, ``or`` or ``assert`` on a traced value.
+
+    >>> import adlib
+    >>> try:
+    ...     adlib.jit(lambda x: 1 if x > 0 else 2)(1.0)
+    ... except adlib.errors.TracerBoolConversionError as error:
+    ...     print(type(error).__name__)
+    TracerBoolConversionError
+    """
 
 
 class TracerIntegerConversionError(JAXTypeError):
-    """A traced value used where Python needs an integer (``range``, list index)."""
+    """A traced value used where Python needs an integer (``range``, list index).
+
+    >>> import adlib
+    >>> try:
+    ...     adlib.jit(lambda i: [1.0, 2.0][i])(1)
+    ... except adlib.errors.TracerIntegerConversionError as error:
+    ...     print(type(error).__name__)
+    TracerIntegerConversionError
+    """
 
 
 class TracerArrayConversionError(JAXTypeError):
-    """A traced value given to NumPy, which would need its numbers."""
+    """A traced value given to NumPy, which would need its numbers.
+
+    >>> import adlib
+    >>> import numpy as np
+    >>> try:
+    ...     adlib.jit(lambda x: np.sin(np.asarray(x)))(1.0)
+    ... except adlib.errors.TracerArrayConversionError as error:
+    ...     print(type(error).__name__)
+    TracerArrayConversionError
+    """
 
 
 class NonConcreteBooleanIndexError(JAXIndexError):
-    """A boolean mask of unknown content as an index: the result's shape is unknown."""
+    """A boolean mask of unknown content as an index: the result's shape is unknown.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> try:
+    ...     adlib.jit(lambda x: x[x > 0])(jnp.ones(3))
+    ... except adlib.errors.NonConcreteBooleanIndexError as error:
+    ...     print(type(error).__name__)
+    NonConcreteBooleanIndexError
+    """
 
 
 class UnexpectedTracerError(JAXTypeError):
-    """A traced value used after the transformation that made it has ended."""
+    """A traced value used after the transformation that made it has ended.
+
+    >>> import adlib
+    >>> kept = []
+    >>> _ = adlib.jit(lambda x: kept.append(x))(1.0)
+    >>> try:
+    ...     kept[0] + 1
+    ... except adlib.errors.UnexpectedTracerError as error:
+    ...     print(type(error).__name__)
+    UnexpectedTracerError
+    """
 
 
 def kind_of(tracer: Any) -> str:

@@ -17,7 +17,13 @@ from adlib.base.tree import NAMESPACE
 
 @dataclasses.dataclass(frozen=True)
 class DictKey:
-    """Step into a dictionary: ``['a']``."""
+    """Step into a dictionary: ``['a']``.
+
+    >>> import adlib
+    >>> from adlib.tree_util import DictKey
+    >>> DictKey("a"), str(DictKey("a"))
+    (DictKey(key='a'), "['a']")
+    """
 
     key: Any
 
@@ -27,7 +33,13 @@ class DictKey:
 
 @dataclasses.dataclass(frozen=True)
 class SequenceKey:
-    """Step into a list or tuple: ``[0]``."""
+    """Step into a list or tuple: ``[0]``.
+
+    >>> import adlib
+    >>> from adlib.tree_util import SequenceKey
+    >>> SequenceKey(0), str(SequenceKey(0))
+    (SequenceKey(idx=0), '[0]')
+    """
 
     idx: int
 
@@ -37,7 +49,13 @@ class SequenceKey:
 
 @dataclasses.dataclass(frozen=True)
 class GetAttrKey:
-    """Step to an attribute: ``.x``."""
+    """Step to an attribute: ``.x``.
+
+    >>> import adlib
+    >>> from adlib.tree_util import GetAttrKey
+    >>> GetAttrKey("x"), str(GetAttrKey("x"))
+    (GetAttrKey(name='x'), '.x')
+    """
 
     name: str
 

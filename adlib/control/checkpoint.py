@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from adlib.base import tree
+from adlib.base.source import here
 from adlib.control.calls import (
     merge_arguments,
     name_of,
@@ -151,6 +153,7 @@ def checkpoint(
     prevent_cse: bool = True,
     policy: Callable[..., bool] | None = None,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
     concrete: bool = False,
 ) -> Any:
     """A function whose inner values are recomputed in the reverse sweep, not stored.
@@ -164,26 +167,43 @@ def checkpoint(
       policy: ``policy(primitive, *avals, **params)`` is True for results to keep; see
         ``checkpoint_policies``.
       static_argnums: positions of arguments that are no arrays.
+      static_argnames: names of such arguments, however they are passed.
+
+    Raises ValueError where ``static_argnums`` does not fit the arguments of a call, and
+    NotImplementedError for ``concrete=True``, the older way to say what is static.
 
     >>> import adlib, adlib.numpy as jnp
     >>> adlib.grad(adlib.checkpoint(lambda x: jnp.sin(jnp.sin(x))))(1.0)
     Array(0.36004, dtype=float32, weak_type=True)
     """
+    if concrete:
+        raise NotImplementedError(
+            f"checkpoint: concrete=True is not supported.{here()}\n  Repair: name the arguments "
+            "that decide the control flow by static_argnums or static_argnames."
+        )
     if fun is None:
         return functools.partial(
-            checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums
+            checkpoint,
+            prevent_cse=prevent_cse,
+            policy=policy,
+            static_argnums=static_argnums,
+            static_argnames=static_argnames,
         )
     static = normalize_argnums(static_argnums)
+    names = {static_argnames} if isinstance(static_argnames, str) else set(static_argnames)
+    positions = _positions(fun, names)
 
     @functools.wraps(fun, updated=())
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        places = sorted({n % len(args) for n in static})
+        places = _static_places(static, positions, len(args))
         fixed = [args[n] for n in places]
+        constants = {k: v for k, v in kwargs.items() if k in names}
         dynamic = [a for i, a in enumerate(args) if i not in places]
-        values, in_tree = values_of((dynamic, kwargs), name_of(fun))
+        varying = {k: v for k, v in kwargs.items() if k not in names}
+        values, in_tree = values_of((dynamic, varying), name_of(fun))
 
         def inner(dynamic: Any, keywords: Any) -> Any:
-            return fun(*merge_arguments(dynamic, fixed, places), **keywords)
+            return fun(*merge_arguments(dynamic, fixed, places), **keywords, **constants)
 
         closed, consts, out_tree = trace(inner, in_tree, [v.aval for v in values], name_of(fun))
         outs = remat_p.bind(
@@ -197,6 +217,27 @@ def checkpoint(
         return tree.unflatten(out_tree, outs)
 
     return checkpointed
+
+
+def _positions(fun: Callable[..., Any], names: set[str]) -> list[int]:
+    """Where the named parameters stand when they are passed by position."""
+    if not names:
+        return []
+    try:
+        parameters = inspect.signature(fun).parameters
+    except (TypeError, ValueError):  # a function that does not tell its signature
+        return []
+    return [i for i, name in enumerate(parameters) if name in names]
+
+
+def _static_places(static: Sequence[int], named: Sequence[int], count: int) -> list[int]:
+    """Positions of the arguments, out of ``count``, that are no arrays, in order."""
+    if any(not -count <= n < count for n in static):
+        raise ValueError(
+            f"checkpoint: static_argnums={tuple(static)} must be positions of arguments; the call "
+            f"has {count}.{here()}"
+        )
+    return sorted({*(n % count for n in static), *(n for n in named if n < count)})
 
 
 # -------------------------------------------------------------------- policies
@@ -219,12 +260,26 @@ name_p.jvp = _name_jvp
 
 
 def checkpoint_name(x: Any, name: str) -> Any:
-    """``x`` itself, under a name by which a checkpoint policy can choose it."""
+    """``x`` itself, under a name by which a checkpoint policy can choose it.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> policy = adlib.checkpoint_policies.save_only_these_names("sine")
+    >>> def f(x):
+    ...     return jnp.sin(adlib.ad_checkpoint.checkpoint_name(jnp.sin(x), "sine"))
+    >>> adlib.grad(adlib.checkpoint(f, policy=policy))(1.0).round(4)
+    Array(0.36, dtype=float32, weak_type=True)
+    """
     return tree.map(lambda leaf: name_p.bind(*operands("checkpoint_name", leaf), name=name), x)
 
 
 class checkpoint_policies:
-    """Rules for what a checkpoint keeps: functions of a primitive and its arguments' types."""
+    """Rules for what a checkpoint keeps: functions of a primitive and its arguments' types.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> policy = adlib.checkpoint_policies.dots_saveable
+    >>> adlib.grad(adlib.checkpoint(lambda x: jnp.sin(x @ x), policy=policy))(jnp.ones(2)).round(3)
+    Array([-0.832, -0.832], dtype=float32)
+    """
 
     @staticmethod
     def everything_saveable(primitive: Any, *avals: Any, **params: Any) -> bool:
@@ -266,6 +321,32 @@ class checkpoint_policies:
         return lambda primitive, *_, **params: (
             not (primitive.name == "name" and params["name"] in names)
         )
+
+    @staticmethod
+    def save_and_offload_only_these_names(
+        *,
+        names_which_can_be_saved: Sequence[str],
+        names_which_can_be_offloaded: Sequence[str],
+        offload_src: str,
+        offload_dst: str,
+    ) -> Callable[..., bool]:
+        """Keep the values named so. Those to be moved to ``offload_dst`` stay where they are.
+
+        Raises ValueError where a name is in both lists.
+        """
+        both = sorted({*names_which_can_be_saved} & {*names_which_can_be_offloaded})
+        if both:
+            raise ValueError(
+                "save_and_offload_only_these_names: a value is saved or offloaded; both lists have "
+                f"{', '.join(map(repr, both))}.{here()}\n  Repair: take each out of one of them."
+            )
+        names = *names_which_can_be_saved, *names_which_can_be_offloaded
+        return checkpoint_policies.save_only_these_names(*names)
+
+    @staticmethod
+    def offload_dot_with_no_batch_dims(offload_src: str, offload_dst: str) -> Callable[..., bool]:
+        """Keep products without batch dimensions, where they are."""
+        return checkpoint_policies.dots_with_no_batch_dims_saveable
 
     @staticmethod
     def save_from_both_policies(one: Any, other: Any) -> Callable[..., bool]:

@@ -157,6 +157,11 @@ def pmean(x: Any, axis_name: Any, *, axis_index_groups: Groups = None) -> Any:
     """Mean over the examples of the vmap that names ``axis_name``; of integers as a float.
 
     With ``axis_index_groups``, the mean over the example's own group, as for ``psum``.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> adlib.vmap(lambda x: x - lax.pmean(x, "i"), axis_name="i")(jnp.array([1.0, 3.0]))
+    Array([-1.,  1.], dtype=float32)
     """
     count = psum(1, axis_name, axis_index_groups=axis_index_groups)
 
@@ -173,12 +178,24 @@ def pmean(x: Any, axis_name: Any, *, axis_index_groups: Groups = None) -> Any:
 
 
 def pmax(x: Any, axis_name: Any, *, axis_index_groups: Groups = None) -> Any:
-    """Maximum over the examples of the vmap that names ``axis_name``, or over a group of them."""
+    """Maximum over the examples of the vmap that names ``axis_name``, or over a group of them.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> adlib.vmap(lambda x: x / lax.pmax(x, "i"), axis_name="i")(jnp.array([1.0, 4.0]))
+    Array([0.25, 1.  ], dtype=float32)
+    """
     return _each(pmax_p, x, axis_name, axis_index_groups, reduce_max)
 
 
 def pmin(x: Any, axis_name: Any, *, axis_index_groups: Groups = None) -> Any:
-    """Minimum over the examples of the vmap that names ``axis_name``, or over a group of them."""
+    """Minimum over the examples of the vmap that names ``axis_name``, or over a group of them.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> adlib.vmap(lambda x: x - lax.pmin(x, "i"), axis_name="i")(jnp.array([1.0, 3.0]))
+    Array([0., 2.], dtype=float32)
+    """
     return _each(pmin_p, x, axis_name, axis_index_groups, reduce_min)
 
 
@@ -298,7 +315,13 @@ axis_index_p: Primitive = define_primitive(
 
 
 def axis_index(axis_name: Any) -> Any:
-    """Index of the current example along the vmap that names ``axis_name``."""
+    """Index of the current example along the vmap that names ``axis_name``.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> adlib.vmap(lambda x: x * lax.axis_index("i"), axis_name="i")(jnp.ones(3))
+    Array([0., 1., 2.], dtype=float32)
+    """
     _size_of(axis_name)
     return axis_index_p.bind(axis_name=axis_name)
 

@@ -319,13 +319,24 @@ def cond(
     return _bind(index, (false_fun, true_fun), operands, "cond")
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(
+    index: Any,
+    branches: Sequence[Callable[..., Any]],
+    *operands: Any,
+    operand: Any = _no_operand,
+) -> Any:
     """``branches[index](*operands)``, the index clamped into range; only one branch runs.
+
+    ``operand`` is one operand by keyword, in place of ``operands``.
 
     >>> from adlib import lax
     >>> lax.switch(1, [lambda x: x, lambda x: -x], 2.0)
     Array(-2., dtype=float32, weak_type=True)
     """
+    if operand is not _no_operand:
+        if operands:
+            raise TypeError(f"lax.switch: operand= was given besides positional operands.{here()}")
+        operands = (operand,)
     if not all(callable(f) for f in branches):
         raise TypeError(f"lax.switch: branches argument should be a sequence of callables.{here()}")
     if len(branches) == 0:

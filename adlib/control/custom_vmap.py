@@ -104,7 +104,7 @@ class custom_vmap:
             *values, call_jaxpr=flat, rule=rule, num_consts=0, name=name_of(self.fun)
         )
         if flat.raw is not None:
-            return flat.raw[0]
+            return tree.map(lambda x: as_value(x, name_of(self.fun)), flat.raw[0])
         return tree.unflatten(flat.out_tree or rule.out_tree, outs)
 
 

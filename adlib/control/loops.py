@@ -26,7 +26,7 @@ from adlib.ops.arithmetic import add, lt
 from adlib.ops.conversion import convert_element_type
 from adlib.ops.reshaping import expand_dims, reshape
 from adlib.ops.stacking import concatenate
-from adlib.ops.structural import pad, rev
+from adlib.ops.structural import canonical_axis, pad, rev
 from adlib.ops.structural import slice as slice_
 
 
@@ -220,6 +220,8 @@ def associative_scan(
     if not callable(fn):
         raise TypeError(f"lax.associative_scan: fn argument should be callable.{here()}")
     leaves, treedef = values_of(elems, "associative_scan")
+    for v in leaves:
+        canonical_axis("associative_scan", axis, v.aval.ndim)
     if any(v.aval.shape[axis] != leaves[0].aval.shape[axis] for v in leaves):
         raise ValueError(
             "Array inputs to associative_scan must have the same size along axis "

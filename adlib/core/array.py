@@ -7,6 +7,7 @@ a higher floor, which knows the operations, and installed here with ``install_me
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from adlib.base import errors
 from adlib.base.source import here
-from adlib.core import backend, dtypes
+from adlib.core import backend, dtypes, interchange
 from adlib.core.avals import ShapedArray, is_undefined_primal, physical_dtype
 
 
@@ -218,18 +219,28 @@ class ArrayImpl(Array):
             raise BufferError(f"arrays are immutable: their memory is read-only{here()}")
         return memoryview(self.__array__())  # type: ignore[arg-type]  # mypy thinks of 3.11
 
-    def __dlpack__(self, **options: Any) -> Any:
-        value = self._value
-        if isinstance(value, np.ndarray) and not value.flags.writeable:
-            value = value.copy()  # DLPack cannot say "read only" to every consumer
-        return value.__dlpack__(**options)
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A capsule of DLPack with the array's memory, for other libraries' ``from_dlpack``."""
+        return interchange.exported(self._value, stream, max_version, dl_device, copy)
 
-    def __dlpack_device__(self) -> Any:
-        return self._value.__dlpack_device__()
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return interchange.device_of(self._value)
 
     @property
-    def __cuda_array_interface__(self) -> Any:
-        return self._value.__cuda_array_interface__
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Where the memory is, for libraries that compute on the same GPU, which must not write
+        to it; arrays on the CPU have no such attribute."""
+        found: dict[str, Any] = self._value.__cuda_array_interface__
+        # who takes the address keeps this Array, so its memory must live as long, donated or not
+        weakref.finalize(self, _forget, self._value).atexit = False
+        return found
 
     # ------------------------------------------------------------------ where
 
@@ -292,6 +303,10 @@ class ArrayImpl(Array):
     @property
     def is_fully_addressable(self) -> bool:
         return True
+
+
+def _forget(value: Any) -> None:
+    """Let go of memory that another library knew by its address."""
 
 
 def to_numpy(array: ArrayImpl) -> np.ndarray[Any, Any]:
@@ -383,12 +398,32 @@ def as_value(x: Any, what: str = "", position: int | None = None) -> Array:
         return from_numpy(x)
     if hasattr(x, "__jax_array__"):
         return as_value(x.__jax_array__(), what, position)
-    backend_array = backend._by_type.get(type(x))
-    if backend_array is not None:
-        return ArrayImpl(x.copy(), ShapedArray(x.shape, dtypes.canonicalize_dtype(x.dtype)))
+    shared = backend.shared(x)
+    if shared is not None:
+        return of_ndarray(shared, copy=True)
     if is_undefined_primal(x):
         raise errors.not_linear()
     raise not_an_array(x, what, position)
+
+
+def of_ndarray(value: Any, copy: bool | None = None) -> ArrayImpl:
+    """An Array over an ndarray of any backend, in its canonical dtype.
+
+    The memory is shared where that is possible and ``copy`` is not True. Raises BufferError where
+    it is not, and ``copy`` is False.
+    """
+    dtype = dtypes.canonicalize_dtype(value.dtype)
+    if dtype != value.dtype:
+        if copy is False:
+            raise BufferError(
+                f"an array of {value.dtype.name} becomes one of {dtype.name}, which is a copy, and "
+                f"copy=False forbids it.{here()}\n"
+                '  Repair: adlib.config.update("jax_enable_x64", True), or leave copy=False out.'
+            )
+        value = value.astype(dtype)
+    elif copy:
+        value = value.copy()
+    return ArrayImpl(value, ShapedArray(value.shape, dtype))
 
 
 def check_integer_fits(value: int, dtype: np.dtype[Any]) -> None:

@@ -107,7 +107,22 @@ def physical_dtype(aval: ShapedArray) -> np.dtype[Any]:
 
 
 class Zero:
-    """A symbolic zero tangent or cotangent: known to be zero, so nothing is computed."""
+    """A symbolic zero tangent or cotangent: known to be zero, so nothing is computed.
+
+    >>> import adlib
+    >>> from adlib.custom_derivatives import SymbolicZero
+    >>> @adlib.custom_jvp
+    ... def f(x, y):
+    ...     return x * y
+    >>> def rule(primals, tangents):
+    ...     (x, y), (tx, ty) = primals, tangents
+    ...     shares = [] if type(tx) is SymbolicZero else [tx * y]
+    ...     shares += [] if type(ty) is SymbolicZero else [x * ty]
+    ...     return f(x, y), sum(shares)
+    >>> _ = f.defjvp(rule, symbolic_zeros=True)
+    >>> adlib.grad(f)(2.0, 3.0)
+    Array(3., dtype=float32, weak_type=True)
+    """
 
     __slots__ = ("aval",)
 

@@ -24,6 +24,7 @@ class Backend(NamedTuple):
       bring: makes its array of a NumPy array (CPU: gives it back as it is).
       implementations: of primitives, by name, in the place of those that are written over
         ``xp``, where this library lacks what they use.
+      numbers: arrays of rank 0 that it was brought, which stay for the next time.
       explained: of an error, the one to raise in its place, or None; it is also told what was
         computed.
     """
@@ -33,8 +34,11 @@ class Backend(NamedTuple):
     ndarray: type
     bring: Callable[[Any], Any] = lambda value: value
     implementations: Mapping[str, Callable[..., Any]] = {}
+    numbers: dict[Any, Any] | None = None
     explained: Callable[[Exception, str], Exception | None] = lambda error, what: None
 
+
+_MOST_NUMBERS = 4096
 
 _by_type: dict[type, Backend] = {}
 _by_platform: dict[str, Backend] = {}
@@ -63,6 +67,17 @@ def of_module(xp: Any) -> Backend:
 def of_array(value: Any) -> Backend:
     """The backend whose array this is."""
     return _by_type.get(type(value), cpu())
+
+
+def shared(x: Any) -> Any:
+    """The array of the GPU's library over the memory of ``x``: itself, or what another library
+    shows by ``__cuda_array_interface__``; None for all else, and where no GPU is in use."""
+    if not several:
+        return None
+    gpu = _by_platform["gpu"]
+    if type(x) is gpu.ndarray:
+        return x
+    return gpu.xp.asarray(x) if hasattr(x, "__cuda_array_interface__") else None
 
 
 def cpu() -> Backend:
@@ -117,9 +132,22 @@ def place(values: Sequence[Any], free: Sequence[bool] = (), what: str = "") -> A
         if type(value) is not chosen.ndarray:
             if value.ndim and not (free and free[i]):
                 raise _mixed(chosen, values, i, what)
-            value = chosen.bring(value)
+            value = _brought(chosen, value)
         placed.append(value)
     return chosen, placed
+
+
+def _brought(on: Backend, value: Any) -> Any:
+    """A value from the CPU; numbers, which occur in call after call, are kept."""
+    if value.ndim or on.numbers is None:
+        return on.bring(value)
+    key = (value.dtype, value.tobytes())
+    found = on.numbers.get(key)
+    if found is None:
+        if len(on.numbers) >= _MOST_NUMBERS:
+            on.numbers.clear()
+        found = on.numbers[key] = on.bring(value)
+    return found
 
 
 def _mixed(chosen: Backend, values: Sequence[Any], position: int, what: str) -> ValueError:

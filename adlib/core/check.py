@@ -8,7 +8,12 @@ from adlib.core.jaxpr import Eqn, Jaxpr, Var, subjaxprs
 
 
 def check_jaxpr(jaxpr: Jaxpr) -> None:
-    """Raise JaxprTypeError, naming the equation, where the jaxpr is ill-formed."""
+    """Raise JaxprTypeError, naming the equation, where the jaxpr is ill-formed.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib.core import check_jaxpr
+    >>> check_jaxpr(adlib.make_jaxpr(jnp.sin)(1.0).jaxpr)  # nothing wrong
+    """
     bound: set[Var] = set()
 
     def bind(var: Var, what: str) -> None:

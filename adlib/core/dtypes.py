@@ -282,7 +282,9 @@ def promote(*pairs: tuple[Any, bool]) -> tuple[Any, bool]:
         )
     except KeyError:
         names = ", ".join(str(d) for d, _ in pairs)
-        raise errors.TypePromotionError(
+        # keys are no numbers: no configuration of promotion would help
+        keys = any(isinstance(d, ExtendedDType) for d, _ in pairs)
+        raise (TypeError if keys else errors.TypePromotionError)(
             f"The dtypes {names} cannot be combined in arithmetic.{source.here()}"
         ) from None
     except errors.TypePromotionError as error:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from adlib.base.source import SourceLocation
-from adlib.core.array import ArrayImpl, as_value
+from adlib.core.array import ArrayImpl, as_value, to_numpy
 from adlib.core.avals import ShapedArray
 from adlib.core.primitive import Primitive
 
 
 class Var:
-    """A variable of a jaxpr; identity is its name, ``aval`` its type."""
+    """A variable of a jaxpr; identity is its name, ``aval`` its type.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> jaxpr = adlib.make_jaxpr(jnp.sin)(jnp.ones(3)).jaxpr
+    >>> jaxpr.invars[0].aval
+    ShapedArray(float32[3])
+    """
 
     __slots__ = ("aval",)
 
@@ -24,12 +32,19 @@ class Var:
 
 
 class Literal:
-    """A scalar constant in an equation."""
+    """A scalar constant in an equation; it lies on the CPU, wherever it was computed.
+
+    >>> import adlib
+    >>> (eqn,) = adlib.make_jaxpr(lambda x: x * 2)(1.0).jaxpr.eqns
+    >>> eqn.invars[1].val
+    np.float32(2.0)
+    """
 
     __slots__ = ("array",)
 
     def __init__(self, array: ArrayImpl) -> None:
-        self.array = array
+        on_cpu = isinstance(array._value, (np.ndarray, np.generic))
+        self.array = array if on_cpu else ArrayImpl(to_numpy(array), array.aval)
 
     @property
     def aval(self) -> ShapedArray:
@@ -48,7 +63,13 @@ Atom = Var | Literal
 
 
 class Eqn:
-    """``outvars = primitive[params] invars``, with the user's line that applied it."""
+    """``outvars = primitive[params] invars``, with the user's line that applied it.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> (eqn,) = adlib.make_jaxpr(jnp.sin)(1.0).jaxpr.eqns
+    >>> eqn.primitive, eqn.params
+    (sin, {})
+    """
 
     __slots__ = ("invars", "outvars", "params", "primitive", "source")
 
@@ -98,6 +119,11 @@ class Jaxpr:
       constvars, invars: list of Var.
       eqns: list of Eqn in order of execution.
       outvars: list of Var or Literal.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> jaxpr = adlib.make_jaxpr(lambda x: jnp.sin(x) * 2)(1.0).jaxpr
+    >>> len(jaxpr.invars), [str(eqn.primitive) for eqn in jaxpr.eqns]
+    (1, ['sin', 'mul'])
     """
 
     __slots__ = ("__weakref__", "_effect", "constvars", "eqns", "invars", "outvars")
@@ -140,6 +166,11 @@ class ClosedJaxpr:
 
     ``cache`` holds what has been derived from it (its programs, its jvp, …) and lives and
     dies with it.
+
+    >>> import adlib
+    >>> closed = adlib.make_jaxpr(lambda x: x * 2)(1.0)
+    >>> closed.in_avals, closed.consts
+    ([ShapedArray(float32[], weak_type=True)], [])
     """
 
     __slots__ = ("__weakref__", "cache", "consts", "jaxpr")
@@ -215,6 +246,12 @@ def eval_jaxpr(jaxpr: Jaxpr, consts: list[Any], *args: Any) -> list[Any]:
 
     Values are dropped after their last use, so that running needs no more memory than
     the program does.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib.core import eval_jaxpr
+    >>> closed = adlib.make_jaxpr(lambda x: x * 2)(1.0)
+    >>> eval_jaxpr(closed.jaxpr, closed.consts, jnp.array([1.0, 3.0]))
+    [Array([2., 6.], dtype=float32)]
     """
     env: dict[Var, Any] = dict(zip(jaxpr.constvars, map(as_value, consts), strict=True))
     env.update(zip(jaxpr.invars, map(as_value, args), strict=True))
@@ -247,5 +284,12 @@ def last_uses(jaxpr: Jaxpr) -> list[list[Var]]:
 
 
 def jaxpr_as_fun(closed: ClosedJaxpr) -> Callable[..., list[Any]]:
-    """The function of flat arguments that a closed jaxpr stands for."""
+    """The function of flat arguments that a closed jaxpr stands for.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib.core import jaxpr_as_fun
+    >>> f = jaxpr_as_fun(adlib.make_jaxpr(lambda x: x * 2)(jnp.ones(2)))
+    >>> f(jnp.array([1.0, 3.0]))
+    [Array([2., 6.], dtype=float32)]
+    """
     return lambda *args: eval_jaxpr(closed.jaxpr, closed.consts, *args)

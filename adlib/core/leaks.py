@@ -35,7 +35,7 @@ def check(trace: Any, kind: type) -> None:
 
 def _held(trace: Any, kind: type) -> tuple[Any, str] | None:
     """A tracer of the trace that is held by a variable, and the text that says which."""
-    tracers = [o for o in gc.get_objects() if issubclass(type(o), kind) and o.trace is trace]
+    tracers = [o for o in gc.get_objects() if issubclass(type(o), kind) and o._trace is trace]
     return _holder(tracers, _variables(), {id(trace)}) if tracers else None
 
 

@@ -70,7 +70,13 @@ class Absent:
 
 
 class Primitive:
-    """An operation with all its rules; see the module's docstring for their signatures."""
+    """An operation with all its rules; see the module's docstring for their signatures.
+
+    >>> import adlib
+    >>> from adlib.core import Primitive
+    >>> Primitive("my_operation").name
+    'my_operation'
+    """
 
     def __init__(self, name: str, multiple_results: bool = False) -> None:
         self.name = name

@@ -102,8 +102,8 @@ config.on_change(_note_watched)
 class Tracer(Array):
     """A stand-in for a value while a function is transformed."""
 
-    __slots__ = ("trace",)
-    trace: Any
+    __slots__ = ("_trace",)
+    _trace: Any
 
     def source(self) -> SourceLocation | None:
         """The user's line that made the value, where it was recorded."""
@@ -161,6 +161,12 @@ class Tracer(Array):
         if value is None:
             raise errors.scalar_conversion(self, "tolist")
         return value.tolist()
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        value = self.concrete()
+        if value is None:
+            raise errors.scalar_conversion(self, "tobytes")
+        return bytes(value.tobytes(order))
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise errors.array_conversion(self)

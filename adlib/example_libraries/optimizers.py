@@ -30,6 +30,12 @@ class OptimizerState(NamedTuple):
       packed_state: for each leaf of the parameters the tuple of its state's arrays.
       tree_def: structure of the parameters.
       subtree_defs: structure of each leaf's state.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib.example_libraries import optimizers
+    >>> init, update, get_params = optimizers.momentum(0.1, mass=0.9)
+    >>> init(jnp.array([1.0])).packed_state
+    [[Array([1.], dtype=float32), Array([0.], dtype=float32)]]
     """
 
     packed_state: Any

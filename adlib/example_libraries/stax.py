@@ -164,7 +164,25 @@ def GeneralConv(
     )
 
 
-Conv = functools.partial(GeneralConv, ("NHWC", "HWIO", "NHWC"))
+def _general(layer: Any, dimension_numbers: Any, call: str, given: str, made_of_it: str) -> Any:
+    """A general convolution whose axes are in the usual order, with an example for its text."""
+    made = functools.partial(layer, dimension_numbers)
+    made.__doc__ = f"""``{layer.__name__}`` of arrays with the axes {dimension_numbers[0]}.
+
+    Args:
+      out_chan, filter_shape, strides, padding, W_init, b_init: as for ``{layer.__name__}``.
+
+    >>> from adlib import random
+    >>> from adlib.example_libraries import stax
+    >>> init_fun, apply_fun = stax.{call}
+    >>> init_fun(random.key(0), {given})[0]
+    {made_of_it}
+    """
+    return made
+
+
+_NHWC = ("NHWC", "HWIO", "NHWC")
+Conv = _general(GeneralConv, _NHWC, "Conv(4, (3, 3))", "(1, 5, 5, 2)", "(1, 3, 3, 4)")
 
 
 def GeneralConvTranspose(
@@ -197,8 +215,13 @@ def GeneralConvTranspose(
     )
 
 
-Conv1DTranspose = functools.partial(GeneralConvTranspose, ("NHC", "HIO", "NHC"))
-ConvTranspose = functools.partial(GeneralConvTranspose, ("NHWC", "HWIO", "NHWC"))
+_NHC = ("NHC", "HIO", "NHC")
+Conv1DTranspose = _general(
+    GeneralConvTranspose, _NHC, "Conv1DTranspose(4, (2,), (2,))", "(1, 5, 2)", "(1, 10, 4)"
+)
+ConvTranspose = _general(
+    GeneralConvTranspose, _NHWC, "ConvTranspose(4, (3, 3))", "(1, 5, 5, 2)", "(1, 7, 7, 4)"
+)
 
 
 # -------------------------------------------------------------- elementwise, normalization
@@ -529,7 +552,7 @@ def parallel(*layers: Layer) -> Layer:
     >>> from adlib.example_libraries import stax
     >>> init_fun, apply_fun = stax.parallel(stax.Dense(2), stax.Identity)
     >>> init_fun(random.PRNGKey(0), [(4, 3), (4, 3)])[0]
-    [(4, 2), (4, 3)]
+    ((4, 2), (4, 3))
     """
     init_funs = [init for init, _ in layers]
     apply_funs = [apply for _, apply in layers]
@@ -539,7 +562,7 @@ def parallel(*layers: Layer) -> Layer:
         pairs = [
             init(r, shape) for init, r, shape in zip(init_funs, rngs, input_shape, strict=True)
         ]
-        return [shape for shape, _ in pairs], [param for _, param in pairs]
+        return tuple(shape for shape, _ in pairs), tuple(param for _, param in pairs)
 
     def apply_fun(params: Any, inputs: Any, **kwargs: Any) -> Any:
         rngs = _rngs(kwargs, len(layers))

@@ -55,7 +55,7 @@ class _JetTracer(Tracer):
     __slots__ = ("primal", "terms")
 
     def __init__(self, trace: Any, primal: Any, terms: Terms) -> None:
-        self.trace, self.primal, self.terms = trace, primal, terms
+        self._trace, self.primal, self.terms = trace, primal, terms
         self.aval = primal.aval
 
     def concrete(self) -> Any:
@@ -92,7 +92,7 @@ class _JetTrace(Trace):
         return primal if _is_constant(terms) else _JetTracer(self, primal, terms)
 
     def split(self, value: Any) -> tuple[Any, Terms]:
-        if isinstance(value, _JetTracer) and value.trace is self:
+        if isinstance(value, _JetTracer) and value._trace is self:
             return value.primal, value.terms
         return value, [Zero.like(value)] * self.order
 

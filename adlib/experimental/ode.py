@@ -54,7 +54,8 @@ def odeint(
 
     By the method of Dormand and Prince, of order 5 with steps of adapted length. Reverse mode
     integrates the adjoint equation backwards in time (Pontryagin 1962; Chen et al. 2018), so its
-    memory does not grow with the steps; forward mode is not defined.
+    memory does not grow with the steps; it may be repeated for higher derivatives. Forward mode
+    is not defined.
 
     Args:
       func: ``(y, t, *args) -> dy/dt``, with the structure, shapes and dtypes of ``y``.
@@ -121,14 +122,20 @@ def _backward(func: Any, settings: Any, kept: Any, g: Any) -> Any:
     ys, ts, args = kept
     floating = [leaf for leaf in tree_leaves(args) if leaf.dtype.kind in "fc"]
 
-    def with_floats(values: Any) -> Any:
-        rest = iter(values)
-        return tree_map(lambda leaf: next(rest) if leaf.dtype.kind in "fc" else leaf, args)
-
-    def dynamics(state: Any, minus_t: Any) -> Any:
+    def dynamics(state: Any, minus_t: Any, args: Any) -> Any:
         """The augmented system, in the time s = -t."""
         y, adjoint, _, _ = state
-        slope, pull = vjp(lambda y, t, fs: func(y, t, *with_floats(fs)), y, -minus_t, floating)
+
+        def with_floats(y: Any, t: Any, values: Any) -> Any:
+            rest = iter(values)
+            return func(
+                y,
+                t,
+                *tree_map(lambda leaf: next(rest) if leaf.dtype.kind in "fc" else leaf, args),
+            )
+
+        floats = [leaf for leaf in tree_leaves(args) if leaf.dtype.kind in "fc"]
+        slope, pull = vjp(with_floats, y, -minus_t, floats)
         y_bar, t_bar, args_bar = pull(adjoint)
         return -slope, y_bar, t_bar, args_bar
 
@@ -136,8 +143,8 @@ def _backward(func: Any, settings: Any, kept: Any, g: Any) -> Any:
         (ys[0], g[0], jnp.zeros((), ts.dtype), [jnp.zeros_like(x) for x in floating])
     )
 
-    def flat_dynamics(flat: Any, s: Any) -> Any:
-        return ravel_pytree(dynamics(unravel(flat), s))[0].astype(flat.dtype)
+    def flat_dynamics(flat: Any, s: Any, *args: Any) -> Any:
+        return ravel_pytree(dynamics(unravel(flat), s, args))[0].astype(flat.dtype)
 
     def one_interval(carry: Any, i: Any) -> Any:
         adjoint, t0_bar, args_bar = carry
@@ -145,7 +152,8 @@ def _backward(func: Any, settings: Any, kept: Any, g: Any) -> Any:
         t_bar = jnp.vdot(func(ys[i], ts[i], *args).conj(), g[i]).real.astype(ts.dtype)
         start, _ = ravel_pytree((ys[i], adjoint, t0_bar - t_bar, args_bar))
         span = jnp.stack([-ts[i], -ts[i - 1]])
-        end = _integrate(flat_dynamics, settings, start.astype(flat_zero.dtype), span)[1]
+        # solved as the equation itself is, so that it has an adjoint in its turn
+        end = _solve(flat_dynamics, settings, start.astype(flat_zero.dtype), span, *args)[1]
         _, adjoint, t0_bar, args_bar = unravel(end)
         return (adjoint + g[i - 1], t0_bar, args_bar), t_bar
 

@@ -27,7 +27,7 @@ class BatchTracer(Tracer):
     __slots__ = ("dim", "value")
 
     def __init__(self, trace: Any, value: Array, dim: int) -> None:
-        self.trace = trace
+        self._trace = trace
         self.value = value
         self.dim = dim
         aval = value.aval
@@ -52,7 +52,7 @@ class BatchTrace(Trace):
         dims: list[int | None] = []
         active = self.axis.name is not None and _names(params, self.axis.name)
         for a in args:
-            if isinstance(a, BatchTracer) and a.trace is self:
+            if isinstance(a, BatchTracer) and a._trace is self:
                 values.append(a.value)
                 dims.append(a.dim)
                 active = True
@@ -83,7 +83,7 @@ class BatchTrace(Trace):
 
     def split(self, x: Any) -> tuple[Any, int | None]:
         """(value, dim) of any value; dim is None where it has no batch axis."""
-        if isinstance(x, BatchTracer) and x.trace is self:
+        if isinstance(x, BatchTracer) and x._trace is self:
             return x.value, x.dim
         return x, None
 

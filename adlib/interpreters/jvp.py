@@ -26,7 +26,7 @@ class JVPTracer(Tracer):
     __slots__ = ("primal", "tangent")
 
     def __init__(self, trace: Any, primal: Array, tangent: Array) -> None:
-        self.trace = trace
+        self._trace = trace
         self.primal = primal
         self.tangent = tangent
         self.aval = primal.aval
@@ -53,7 +53,7 @@ class JVPTrace(Trace):
         tangents: list[Any] = []
         mask, bit = 0, 1
         for a in args:
-            if isinstance(a, JVPTracer) and a.trace is self:
+            if isinstance(a, JVPTracer) and a._trace is self:
                 primals.append(a.primal)
                 tangents.append(a.tangent)
                 mask |= bit
@@ -92,7 +92,7 @@ class JVPTrace(Trace):
 
     def split(self, value: Any) -> tuple[Any, Any]:
         """(primal, tangent) of any value; the tangent may be a Zero."""
-        if isinstance(value, JVPTracer) and value.trace is self:
+        if isinstance(value, JVPTracer) and value._trace is self:
             return value.primal, value.tangent
         return value, Zero.like(value)
 

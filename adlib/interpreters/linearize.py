@@ -34,7 +34,7 @@ class LinearTracer(Tracer):
     __slots__ = ("index", "location")
 
     def __init__(self, trace: Tape, aval: ShapedArray, index: int) -> None:
-        self.trace = trace
+        self._trace = trace
         self.aval = aval
         self.index = index
 
@@ -95,11 +95,11 @@ class Tape(Trace):
         return tracer
 
     def owns(self, value: Any) -> bool:
-        return type(value) is LinearTracer and value.trace is self
+        return type(value) is LinearTracer and value._trace is self
 
     def process(self, primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         for a in args:
-            if type(a) is LinearTracer and a.trace is self:
+            if type(a) is LinearTracer and a._trace is self:
                 break
         else:
             with using(self.parent):  # type: ignore[arg-type]
@@ -213,7 +213,7 @@ class LinearizeTrace(JVPTrace):
         tangents: list[Any] = []
         mask, bit = 0, 1
         for a in args:
-            if isinstance(a, JVPTracer) and a.trace is self:
+            if isinstance(a, JVPTracer) and a._trace is self:
                 t = a.tangent
                 if type(t) is not LinearTracer:
                     return None
@@ -252,7 +252,7 @@ class DirectTracer(JVPTracer):
     __slots__ = ("index", "value")
 
     def __init__(self, trace: Any, aval: ShapedArray, value: Any, index: int) -> None:
-        self.trace = trace
+        self._trace = trace
         self.aval = aval
         self.value = value
         self.index = index
@@ -263,7 +263,7 @@ class DirectTracer(JVPTracer):
 
     @property
     def tangent(self) -> LinearTracer:  # type: ignore[override]
-        return LinearTracer(self.trace.parent, self.aval.to_tangent_aval(), self.index)
+        return LinearTracer(self._trace.parent, self.aval.to_tangent_aval(), self.index)
 
 
 class DirectTrace(LinearizeTrace):
@@ -283,7 +283,7 @@ class DirectTrace(LinearizeTrace):
         inputs: list[int] = []
         mask, bit = 0, 1
         for a in args:
-            if type(a) is DirectTracer and a.trace is self:
+            if type(a) is DirectTracer and a._trace is self:
                 mask |= bit
                 inputs.append(a.index)
                 values.append(a.value)

@@ -20,7 +20,7 @@ class StageTracer(Tracer):
     __slots__ = ("binding", "eqn")
 
     def __init__(self, trace: StageTrace, var: Var, eqn: Eqn | None) -> None:
-        self.trace = trace
+        self._trace = trace
         self.aval = var.aval
         self.binding = var  # not "var", which is a method of arrays
         self.eqn = eqn
@@ -50,11 +50,11 @@ class StageTrace(Trace):
 
     def atom(self, value: Array) -> Atom:
         """The variable or literal that stands for a value: own tracers, constants."""
-        if isinstance(value, StageTracer) and value.trace is self:
+        if isinstance(value, StageTracer) and value._trace is self:
             return value.binding
         if type(value) is ArrayImpl and not value.aval.shape:
             return Literal(value)
-        if isinstance(value, Tracer) and not value.trace.alive:
+        if isinstance(value, Tracer) and not value._trace.alive:
             raise errors.leaked(value)
         var = self.constvars.get(id(value))
         if var is None:

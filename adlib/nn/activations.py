@@ -23,7 +23,7 @@ def identity(x: Any) -> Array:
     >>> nn.identity(2.0)
     Array(2., dtype=float32, weak_type=True)
     """
-    return jnp.asarray(x)  # type: ignore[no-any-return]
+    return to_arrays("identity", x)[0]
 
 
 @custom_jvp
@@ -101,7 +101,7 @@ def sparse_plus(x: Any) -> Array:
     >>> nn.sparse_plus(jnp.array([-2.0, 0.0, 2.0]))
     Array([0.  , 0.25, 2.  ], dtype=float32)
     """
-    x = jnp.asarray(x)
+    (x,) = to_arrays("sparse_plus", x)
     return jnp.where(x <= -1.0, 0.0, jnp.where(x >= 1.0, x, (x + 1.0) ** 2 / 4))  # type: ignore[no-any-return]
 
 
@@ -114,7 +114,8 @@ def sparse_sigmoid(x: Any) -> Array:
     >>> nn.sparse_sigmoid(jnp.array([-2.0, 0.0, 2.0]))
     Array([0. , 0.5, 1. ], dtype=float32)
     """
-    return 0.5 * jnp.clip(jnp.asarray(x) + 1.0, 0.0, 2.0)  # type: ignore[no-any-return]
+    (x,) = to_arrays("sparse_sigmoid", x)
+    return 0.5 * jnp.clip(x + 1.0, 0.0, 2.0)  # type: ignore[no-any-return]
 
 
 @jit
@@ -141,7 +142,7 @@ def soft_sign(x: Any) -> Array:
     >>> nn.soft_sign(jnp.array([-2.0, 0.5, 7.0])).round(4)
     Array([-0.6667,  0.3333,  0.875 ], dtype=float32)
     """
-    x = jnp.asarray(x)
+    (x,) = to_arrays("soft_sign", x)
     return x / (jnp.abs(x) + 1)  # type: ignore[no-any-return]
 
 
@@ -213,7 +214,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Array:
     >>> nn.leaky_relu(jnp.array([-2.0, 0.5, 7.0])).round(4)
     Array([-0.02,  0.5 ,  7.  ], dtype=float32)
     """
-    x = _smooth("leaky_relu", x)
+    (x,) = to_arrays("leaky_relu", x)
     return jnp.where(x >= 0, x, negative_slope * x)  # type: ignore[no-any-return]
 
 
@@ -226,7 +227,7 @@ def hard_tanh(x: Any) -> Array:
     >>> nn.hard_tanh(jnp.array([-2.0, 0.5, 7.0])).round(4)
     Array([-1. ,  0.5,  1. ], dtype=float32)
     """
-    x = jnp.asarray(x)
+    (x,) = to_arrays("hard_tanh", x)
     return jnp.where(x > 1, 1, jnp.where(x < -1, -1, x))  # type: ignore[no-any-return]
 
 
@@ -322,7 +323,8 @@ def hard_sigmoid(x: Any) -> Array:
     >>> nn.hard_sigmoid(jnp.array([-2.0, 0.5, 7.0])).round(4)
     Array([0.1667, 0.5833, 1.    ], dtype=float32)
     """
-    return relu6(jnp.asarray(x) + 3.0) / 6.0  # type: ignore[no-any-return]
+    (x,) = to_arrays("hard_sigmoid", x)
+    return relu6(x + 3.0) / 6.0  # type: ignore[no-any-return]
 
 
 @jit

@@ -18,7 +18,16 @@ Axes = int | Sequence[int]
 
 
 class Initializer(Protocol):
-    """A function of a key, a shape and a dtype that gives an array of that shape and dtype."""
+    """A function of a key, a shape and a dtype that gives an array of that shape and dtype.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib.nn.initializers import Initializer
+    >>> def twos(key, shape, dtype=jnp.float32, out_sharding=None):
+    ...     return jnp.full(shape, 2, dtype)
+    >>> init: Initializer = twos
+    >>> init(None, (3,))
+    Array([2., 2., 2.], dtype=float32)
+    """
 
     def __call__(self, key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Array:
         """Draw an array."""
@@ -189,7 +198,7 @@ def variance_scaling(
 
     def init(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Array:
         chosen = _dtype(dtype, default)
-        sizes = tuple(shape)
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
         fan_in, fan_out = _fans(sizes, in_axis, out_axis, batch_axis)
         variance = jnp.asarray(scale / _FAN[mode](fan_in, fan_out), chosen)
         draw = _COMPLEX if dtypes.is_complex(chosen) else _REAL
@@ -331,7 +340,7 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
 
     def init(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Array:
         chosen = _dtype(dtype, default)
-        sizes = tuple(shape)
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
         if len(sizes) not in (3, 4, 5):
             raise ValueError(
                 f"Delta orthogonal initializer requires a 3D, 4D or 5D shape, got {sizes}.{here()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -90,17 +91,18 @@ def _promoted(a: Array, b: Any) -> tuple[Any, Any]:
     return a.astype(dtype), other.astype(dtype)  # type: ignore[attr-defined]
 
 
-def logmeanexp(a: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> Array:
+def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> Array:
     """``log(mean(exp(a)))``, computed without overflow.
 
-    Args as for ``logsumexp``; with ``where``, the mean of the elements that count.
+    ``x`` is an array, the other arguments are as for ``logsumexp``; with ``where``, the mean of
+    the elements that count.
 
     >>> import adlib.numpy as jnp
     >>> from adlib import nn
     >>> nn.logmeanexp(jnp.array([1000.0, 1000.0]))
     Array(1000., dtype=float32)
     """
-    x = _float(a)
+    x = _float(x)
     total = logsumexp(x, axis=axis, where=where, keepdims=keepdims)
     axes = _axes(axis, x.aval.ndim)
     if where is None:
@@ -236,7 +238,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> A
             f"one_hot: axis {axis} is out of bounds for a result of rank {rank}{here()}"
         )
     place = axis % rank
-    classes = int(num_classes)
+    classes = operator.index(num_classes)
 
     def make() -> _Program:
         def _one_hot(values: Array) -> Array:

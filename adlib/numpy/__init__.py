@@ -42,7 +42,6 @@ from adlib.numpy.creation import (
     copy,
     empty,
     empty_like,
-    from_dlpack,
     frombuffer,
     fromfunction,
     fromiter,
@@ -61,7 +60,6 @@ from adlib.numpy.einsum import (
 from adlib.numpy.functional import (
     apply_along_axis,
     apply_over_axes,
-    frompyfunc,
     vectorize,
 )
 from adlib.numpy.grids import (
@@ -80,6 +78,7 @@ from adlib.numpy.histograms import (
     histogram_bin_edges,
     histogramdd,
 )
+from adlib.numpy.interchange import from_dlpack
 from adlib.numpy.matrices import (
     diag,
     diag_indices,
@@ -335,6 +334,7 @@ from adlib.numpy.text_and_files import (
     unpackbits,
 )
 from adlib.numpy.ufunc_methods import (
+    frompyfunc,
     ufunc,
 )
 from adlib.numpy.ufuncs import (

@@ -167,9 +167,17 @@ _neg_primitive = registry["neg"]
 
 
 def _round(self: Array, ndigits: int | None = None) -> Any:
-    if ndigits is not None:
-        return ufuncs.round(self, ndigits)
-    return ufuncs.rint(self).astype(int) if dtypes.is_inexact(self.dtype) else self  # type: ignore[attr-defined]
+    rounded = ufuncs.round(self, 0 if ndigits is None else ndigits)
+    return rounded.astype(int) if ndigits is None else rounded  # type: ignore[attr-defined]
+
+
+def _contains(self: Array, item: Any) -> Any:
+    if self.aval.ndim != 1:
+        raise ValueError(
+            f"Array.__contains__: the array to search must be one-dimensional, got shape "
+            f"{self.aval.shape}.{here()}\n  Repair: jnp.any(x == item), or x.ravel()."
+        )
+    return reductions.any(ufuncs_logic.equal(self, item))
 
 
 _ALL, _INTS = "biufc", "iufc"
@@ -214,6 +222,7 @@ OPERATORS: dict[str, Any] = {
     "__abs__": lambda self: ufuncs.absolute(self),
     "__invert__": lambda self: ufuncs_logic.bitwise_not(self),
     "__round__": _round,
+    "__contains__": _contains,
 }
 
 
@@ -246,12 +255,22 @@ def _view(self: Array, dtype: Any = None, type: None = None) -> Array:
         return self
     new = dtypes.canonicalize_dtype(dtype)
     old = self.aval.dtype
-    if old.kind == "b" or new.kind == "b":
+    if new.kind == "b" and old.kind != "b":
         raise TypeError(
-            f"array.view does not convert between bool and other dtypes; got {old} and {new}."
-            f"{here()}\n  Repair: x.astype(...)."
+            f"array.view does not make booleans of other bits; got {old}.{here()}\n"
+            "  Repair: x != 0, or x.astype(bool)."
         )
+    if old.kind == "b" and new.kind != "b":
+        old = np.dtype(np.uint8)  # one byte each, 0 or 1
+        self = self.astype(old)  # type: ignore[attr-defined]
     return _reinterpreted(self, old, new)
+
+
+def _does_not_divide(x: Array) -> ValueError:
+    return ValueError(
+        "When changing to a larger dtype, its size must be a divisor of the total size in "
+        f"bytes of the last axis of the array; got shape {x.aval.shape}.{here()}"
+    )
 
 
 def _reinterpreted(x: Array, old: Any, new: Any) -> Array:
@@ -270,6 +289,8 @@ def _reinterpreted(x: Array, old: Any, new: Any) -> Array:
     if new.kind == "c":
         real = dtypes.real_of(new)
         parts = _reinterpreted(x, old, real)
+        if not parts.aval.shape or parts.aval.shape[-1] % 2:
+            raise _does_not_divide(x)
         pairs = lax.reshape(parts, (*parts.aval.shape[:-1], parts.aval.shape[-1] // 2, 2))
         first, second = lax.unstack(pairs, pairs.aval.ndim - 1)
         return lax.complex(first, second)
@@ -281,10 +302,7 @@ def _reinterpreted(x: Array, old: Any, new: Any) -> Array:
         return lax.reshape(wide, (*lead, last * (old.itemsize // new.itemsize)))
     ratio = new.itemsize // old.itemsize
     if last % ratio:
-        raise ValueError(
-            "When changing to a larger dtype, its size must be a divisor of the total size in "
-            f"bytes of the last axis of the array; got shape {x.aval.shape}.{here()}"
-        )
+        raise _does_not_divide(x)
     return lax.bitcast_convert_type(lax.reshape(x, (*lead, last // ratio, ratio)), new)
 
 

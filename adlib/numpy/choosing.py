@@ -142,6 +142,8 @@ def clip(
     arr = a if arr is None else arr
     low = a_min if min is None else min
     high = a_max if max is None else max
+    if arr is None:
+        raise ValueError(f"clip was given no array.{here()}\n  Repair: jnp.clip(x, min, max).")
     x = to_array(arr, "clip")
     for value in (x, low, high):
         if value is not None and to_array(value, "clip").aval.dtype.kind == "c":
@@ -234,7 +236,7 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Array
     index = to_array(a, "choose")
     if not dtypes.is_integer(index.aval.dtype):
         raise ValueError(f"`a` array must be integer typed, got {index.aval.str_short()}{here()}")
-    xs = promote_dtypes("choose", *choices)
+    xs = [convert(x, x.aval.dtype) for x in promote_dtypes("choose", *choices)]
     count = len(xs)
     if mode == "raise":
         known = known_integers("argument a of jnp.choose with mode='raise'", index)

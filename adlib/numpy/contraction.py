@@ -35,6 +35,25 @@ def operands(name: str, a: Any, b: Any) -> tuple[Array, Array]:
     return a, b
 
 
+def _fit_vectors(
+    name: str, a: Array, b: Array, ranks: tuple[int, int], axes: tuple[int, int]
+) -> None:
+    """Raise ValueError where arguments have too few axes, or those summed over differ in size."""
+    shapes = (a.aval.shape, b.aval.shape)
+    if any([len(s) < r for s, r in zip(shapes, ranks, strict=True)]):
+        wanted = " and ".join(["a vector" if r == 1 else "a matrix" for r in ranks])
+        raise ValueError(
+            f"{name} takes {wanted} (or stacks of such), got shapes {shapes[0]} and {shapes[1]}."
+            f"{here()}"
+        )
+    if shapes[0][axes[0]] != shapes[1][axes[1]]:
+        raise ValueError(
+            f"{name}: the axes summed over must have the same size, got "
+            f"{shapes[0][axes[0]]} in shape {shapes[0]} and {shapes[1][axes[1]]} in shape "
+            f"{shapes[1]}.{here()}"
+        )
+
+
 def _contract(
     a: Array, b: Array, contract: Any, batch: Any, precision: Any, preferred: Any
 ) -> Array:
@@ -227,7 +246,7 @@ def vecdot(
     if not a.aval.shape or not b.aval.shape:
         raise ValueError(f"vecdot: inputs must have at least one axis.{here()}")
     i, j = axis_of(axis, a.aval.ndim), axis_of(axis, b.aval.ndim)
-    check_contraction("vecdot", a, b, i, j)
+    _fit_vectors("vecdot", a, b, (1, 1), (i, j))
     a = lax.conj(a) if a.aval.dtype.kind == "c" else a
     a, b = (_moved_last(x, k) for x, k in ((a, i), (b, j)))
     row, column = lax.expand_dims(a, (-2,)), lax.expand_dims(b, (-1,))
@@ -248,6 +267,7 @@ def matvec(x1: Any, x2: Any, /) -> Array:
     Array([3., 3.], dtype=float32)
     """
     a, b = operands("matvec", x1, x2)
+    _fit_vectors("matvec", a, b, (2, 1), (-1, -1))
     return lax.squeeze(matmul(a, lax.expand_dims(b, (-1,))), (-1,))
 
 
@@ -259,6 +279,7 @@ def vecmat(x1: Any, x2: Any, /) -> Array:
     Array([1., 1., 1.], dtype=float32)
     """
     a, b = operands("vecmat", x1, x2)
+    _fit_vectors("vecmat", a, b, (1, 2), (-1, -2))
     a = lax.conj(a) if a.aval.dtype.kind == "c" else a
     return lax.squeeze(matmul(lax.expand_dims(a, (-2,)), b), (-2,))
 
@@ -316,6 +337,12 @@ def tensordot(
     """
     a, b = operands("tensordot", a, b)
     rank_a, rank_b = a.aval.ndim, b.aval.ndim
+    pair = isinstance(axes, (tuple, list)) and len(axes) == 2
+    if isinstance(axes, bool) or not (pair or isinstance(axes, (int, np.integer))):
+        raise TypeError(
+            f"tensordot: axes is a number of axes, a pair of axes or a pair of sequences of axes, "
+            f"got {axes!r}.{here()}"
+        )
     if isinstance(axes, (int, np.integer)):
         count = operator.index(axes)
         if count > min(rank_a, rank_b):
@@ -369,7 +396,7 @@ def cross(
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = operands("cross", a, b)
+    a, b = [convert(x, x.aval.dtype) for x in operands("cross", a, b)]
     a, b = (_moved_last(x, axis_of(k, x.aval.ndim)) for x, k in ((a, axisa), (b, axisb)))
     sizes = (a.aval.shape[-1], b.aval.shape[-1])
     if not set(sizes) <= {2, 3}:
@@ -418,6 +445,8 @@ def trace(
     if x.aval.ndim < 2:
         raise ValueError(f"trace requires at least two axes, got shape {x.aval.shape}.{here()}")
     i, j = axis_of(axis1, x.aval.ndim), axis_of(axis2, x.aval.ndim)
+    if i == j:
+        raise ValueError(f"axis1 and axis2 must be different, got {axis1} and {axis2}.{here()}")
     order = [k for k in range(x.aval.ndim) if k not in (i, j)]
     x = lax.transpose(x, [*order, i, j])
     rows, columns = x.aval.shape[-2:]

@@ -18,6 +18,7 @@ from adlib.core.array import Array, ArrayImpl, as_value, from_nothing, from_nump
 from adlib.core.avals import ShapedArray
 from adlib.core.evaluate import evaluator
 from adlib.core.trace import state
+from adlib.numpy.interchange import over_memory
 from adlib.numpy.promotion import (
     broadcast_array,
     broadcast_shapes,
@@ -138,14 +139,20 @@ def asarray(
 ) -> Array:
     """``a`` as an Array: itself where it is one already.
 
-    Args and errors: as for ``array``.
+    Args and errors: as for ``array``; memory on the GPU that another library shows by
+    ``__cuda_array_interface__`` is shared where ``copy`` is False.
 
     >>> import adlib.numpy as jnp
     >>> jnp.asarray((1, 2))
     Array([1, 2], dtype=int32)
     """
-    if isinstance(a, Array) and dtype is None and not copy and device is None:
+    plain = order in (None, "K", "C")
+    if isinstance(a, Array) and dtype is None and not copy and device is None and plain:
         return a
+    if copy is False and dtype is None and device is None:
+        shared = over_memory(a, copy=False)
+        if shared is not None:
+            return shared
     return array(a, dtype=dtype, copy=bool(copy), order=order, device=device)
 
 
@@ -164,9 +171,9 @@ def _array_of(x: Any, dtype: Any) -> Array:
         raise ValueError(f"None is not a valid value for jnp.array{here()}")
     if hasattr(x, "__jax_array__"):
         return _array_of(x.__jax_array__(), dtype)
-    if type(x) in backend._by_type:
-        value = as_value(x)
-        return value if dtype is None else convert(value, dtype)
+    shown = over_memory(x, copy=True)
+    if shown is not None:
+        return shown if dtype is None else convert(shown, dtype)
     if isinstance(x, ScalarMeta):
         raise _not_numeric(x, "object")
     converted = np.asarray(x)
@@ -266,16 +273,6 @@ def copy(a: Any, order: str | None = None) -> Array:
     return array(to_array(a, "copy"), copy=True)
 
 
-def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:
-    """An Array from an object of another library that speaks DLPack, through a copy.
-
-    >>> import numpy as np, adlib.numpy as jnp
-    >>> jnp.from_dlpack(np.ones(2, np.float32))
-    Array([1., 1.], dtype=float32)
-    """
-    return array(np.from_dlpack(x), copy=True, device=device)
-
-
 def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Array:
     """An array of the numbers in a buffer of bytes.
 
@@ -326,10 +323,7 @@ def fromfunction(
 
 
 def _filled(shape: tuple[int, ...], value: Any, dtype: Any, what: str) -> Array:
-    if builtins.any([n < 0 for n in shape]):
-        raise TypeError(
-            f"{what} shape must have every element be nonnegative, got {shape}.{here()}"
-        )
+    _check_sizes(shape, what)
     if computing():
         made = backend.default().xp.full(shape, value, dtype)
         return from_nothing(made, ShapedArray(shape, dtype))
@@ -346,7 +340,7 @@ def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
     >>> jnp.zeros(2)
     Array([0., 0.], dtype=float32)
     """
-    return _filled(shape_of(shape), 0, _dtype_or_float(dtype, "zeros"), "zeros")
+    return _placed(_filled(shape_of(shape), 0, _dtype_or_float(dtype, "zeros"), "zeros"), device)
 
 
 def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
@@ -359,7 +353,7 @@ def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
     >>> jnp.ones((1, 2), int)
     Array([[1, 1]], dtype=int32)
     """
-    return _filled(shape_of(shape), 1, _dtype_or_float(dtype, "ones"), "ones")
+    return _placed(_filled(shape_of(shape), 1, _dtype_or_float(dtype, "ones"), "ones"), device)
 
 
 def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
@@ -369,7 +363,7 @@ def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
     >>> jnp.empty(2)
     Array([0., 0.], dtype=float32)
     """
-    return _filled(shape_of(shape), 0, _dtype_or_float(dtype, "empty"), "empty")
+    return _placed(_filled(shape_of(shape), 0, _dtype_or_float(dtype, "empty"), "empty"), device)
 
 
 def _dtype_or_float(dtype: Any, what: str) -> Any:
@@ -384,7 +378,12 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) 
     Array([3., 3.], dtype=float32)
     """
     value = array(to_array(fill_value, "full", 1), dtype=wanted_dtype(dtype, "full"))
-    return broadcast_array(value, _check_target(value, shape_of(shape)))
+    return _placed(broadcast_array(value, _check_target(value, shape_of(shape))), device)
+
+
+def _placed(x: Array, device: Any) -> Array:
+    """``x`` on a device. What was asked for there has its own type, not a weak one."""
+    return x if device is None else convert(device_put(x, device), x.aval.dtype)
 
 
 def _check_target(value: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -393,13 +392,21 @@ def _check_target(value: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
             f"Incompatible shapes for broadcasting: {value.aval.shape} and requested shape "
             f"{shape}.{here()}"
         )
+    return _check_sizes(shape, "full")
+
+
+def _check_sizes(shape: tuple[int, ...], what: str) -> tuple[int, ...]:
+    if builtins.any([n < 0 for n in shape]):
+        raise TypeError(
+            f"{what} shape must have every element be nonnegative, got {shape}.{here()}"
+        )
     return shape
 
 
 def _like(what: str, a: Any, value: Any, dtype: Any, shape: Any) -> Array:
     x = _known(a, what)
     found = x.dtype if dtype is None else wanted_dtype(dtype, what)
-    sizes = x.shape if shape is None else shape_of(shape)
+    sizes = x.shape if shape is None else _check_sizes(shape_of(shape), what)
     weak = dtype is None and x.weak_type
     if computing() and not isinstance(found, dtypes.ExtendedDType):
         made = backend.default().xp.full(sizes, value, found)
@@ -423,7 +430,7 @@ def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = No
     >>> jnp.zeros_like(jnp.arange(2))
     Array([0, 0], dtype=int32)
     """
-    return _like("zeros_like", a, 0, dtype, shape)
+    return _placed(_like("zeros_like", a, 0, dtype, shape), device)
 
 
 def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
@@ -433,7 +440,7 @@ def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = Non
     >>> jnp.ones_like(jnp.arange(2.0))
     Array([1., 1.], dtype=float32)
     """
-    return _like("ones_like", a, 1, dtype, shape)
+    return _placed(_like("ones_like", a, 1, dtype, shape), device)
 
 
 def empty_like(
@@ -445,7 +452,7 @@ def empty_like(
     >>> jnp.empty_like(jnp.arange(2))
     Array([0, 0], dtype=int32)
     """
-    return _like("empty_like", prototype, 0, dtype, shape)
+    return _placed(_like("empty_like", prototype, 0, dtype, shape), device)
 
 
 def full_like(
@@ -462,7 +469,7 @@ def full_like(
     weak = dtype is None and x.weak_type
     value = convert(to_array(fill_value, "full_like", 1), found, weak)
     sizes = x.shape if shape is None else shape_of(shape)
-    return broadcast_array(value, _check_target(value, sizes))
+    return _placed(broadcast_array(value, _check_target(value, sizes)), device)
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Array:

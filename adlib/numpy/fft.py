@@ -14,7 +14,7 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar, table
 from adlib.numpy.axes import axis_of
-from adlib.numpy.promotion import convert, to_array
+from adlib.numpy.promotion import convert, float_for, to_array
 from adlib.ops.fft import FftType
 
 __all__ = [
@@ -53,28 +53,53 @@ def _transform(name: str, kind: FftType, a: Any, s: Any, axes: Any, norm: str | 
             raise ValueError(f"Shape and axes have different lengths.{here()}")
         if any(n < 1 for n in s):
             raise ValueError(f"Shape should be positive.{here()}")
+    if not axes and kind is FftType.RFFT:
+        return _over_no_axes(x, name)
     if not axes:
         return convert(x, dtypes.complex_of(dtypes.canonicalize_dtype(np.float64)))
     if kind is FftType.IRFFT:
         lengths = (
             s
             if s is not None
-            else [*[x.aval.shape[i] for i in axes[:-1]], 2 * (x.aval.shape[axes[-1]] - 1)]
+            else [*[x.aval.shape[i] for i in axes[:-1]], max(0, 2 * (x.aval.shape[axes[-1]] - 1))]
         )
         wanted = [*lengths[:-1], lengths[-1] // 2 + 1]
     else:
         lengths = wanted = s if s is not None else [x.aval.shape[i] for i in axes]
     if any(n < 1 for n in lengths):
-        raise ValueError(
-            f"Shape should be positive: {name} of an array of shape {x.aval.shape} over axes "
-            f"{tuple(axes)}.{here()}"
-        )
+        if kind is FftType.RFFT and not lengths[-1]:
+            raise ValueError(
+                f"Shape should be positive: {name} of an array of shape {x.aval.shape} over axes "
+                f"{tuple(axes)}.{here()}\n  The transform of no points would have one term."
+            )
+        return _nothing(x, kind, axes, lengths)
     x = _resized(x, axes, wanted)
     kept = [i for i in range(x.aval.ndim) if i not in axes]
     order = [*kept, *axes]
     out = lax.fft(lax.transpose(x, order), kind, lengths)
     out = lax.transpose(out, np.argsort(order))
     return _scaled(out, kind, norm, math.prod(lengths))
+
+
+def _over_no_axes(x: Array, name: str) -> Array:
+    """A real transform over no axes: the numbers themselves, as floats."""
+    if x.aval.dtype.kind == "c":
+        raise ValueError(
+            f"only real valued inputs supported for {name}, got {x.aval.str_short()}.{here()}"
+        )
+    return convert(x, float_for(x.aval.dtype))
+
+
+def _nothing(x: Array, kind: FftType, axes: Sequence[int], lengths: Sequence[int]) -> Array:
+    """The transform of an array without elements: an array without elements."""
+    shape = list(x.aval.shape)
+    for axis, n in zip(axes, lengths, strict=True):
+        shape[axis] = n
+    if kind is FftType.RFFT:
+        shape[axes[-1]] = lengths[-1] // 2 + 1
+    wide = np.float64 if x.aval.dtype in (np.float64, np.complex128) else np.float32
+    dtype = np.dtype(wide) if kind is FftType.IRFFT else dtypes.complex_of(np.dtype(wide))
+    return lax.full(tuple(shape), scalar(0, dtype))  # type: ignore[no-any-return]
 
 
 def _axes(name: str, x: Array, s: Any, axes: Any) -> list[int]:
@@ -118,7 +143,9 @@ def _single(name: str, kind: FftType, a: Any, n: int | None, axis: Any, norm: st
             f"jnp.fft.{name} does not support multiple axes. Please use jnp.fft.{name}n. Got "
             f"axis = {axis}.{here()}"
         )
-    return _transform(name, kind, a, None if n is None else [n], [axis], norm)
+    return _transform(
+        name, kind, a, None if n is None else [n], None if axis is None else [axis], norm
+    )
 
 
 # ------------------------------------------------------------------- one axis
@@ -145,7 +172,12 @@ def fft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -
 
 
 def ifft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
-    """The inverse of ``fft``, with the same arguments."""
+    """The inverse of ``fft``, with the same arguments.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.ifft(jnp.array([4.0, 0.0, 0.0, 0.0]))
+    Array([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j], dtype=complex64)
+    """
     return _single("ifft", FftType.IFFT, a, n, axis, norm)
 
 
@@ -160,7 +192,12 @@ def rfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
 
 
 def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
-    """The inverse of ``rfft``; ``n``, the size of the real result, is 2 (m - 1) by default."""
+    """The inverse of ``rfft``; ``n``, the size of the real result, is 2 (m - 1) by default.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.irfft(jnp.array([4.0, 0.0, 0.0]))
+    Array([1., 1., 1., 1.], dtype=float32)
+    """
     return _single("irfft", FftType.IRFFT, a, n, axis, norm)
 
 
@@ -168,13 +205,23 @@ _OPPOSITE = {None: "forward", "backward": "forward", "ortho": "ortho", "forward"
 
 
 def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
-    """Real spectrum of a signal with Hermitian symmetry, of which half is given."""
+    """Real spectrum of a signal with Hermitian symmetry, of which half is given.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.hfft(jnp.array([1.0, 2.0, 3.0]))
+    Array([ 8., -2.,  0., -2.], dtype=float32)
+    """
     x = lax.conj(_complex(a, "hfft"))
     return _single("hfft", FftType.IRFFT, x, n, axis, _OPPOSITE.get(norm, norm))
 
 
 def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
-    """The inverse of ``hfft``."""
+    """The inverse of ``hfft``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.ihfft(jnp.array([1.0, 2.0, 3.0, 2.0]))
+    Array([ 2. -0.j, -0.5-0.j,  0. -0.j], dtype=complex64)
+    """
     return lax.conj(_single("ihfft", FftType.RFFT, a, n, axis, _OPPOSITE.get(norm, norm)))  # type: ignore[no-any-return]
 
 
@@ -199,6 +246,11 @@ def fftn(
       s: sizes to cut or pad to.
       axes: the axes; the last ``len(s)``, or all, by default.
       norm: as for ``fft``, with the product of the sizes for n.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.fftn(jnp.ones((2, 2)), axes=(0,))
+    Array([[2.+0.j, 2.+0.j],
+           [0.+0.j, 0.+0.j]], dtype=complex64)
     """
     return _transform("fftn", FftType.FFT, a, s, axes, norm)
 
@@ -206,21 +258,37 @@ def fftn(
 def ifftn(
     a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
-    """The inverse of ``fftn``."""
+    """The inverse of ``fftn``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.ifftn(jnp.fft.fftn(jnp.arange(4.0).reshape(2, 2))).real
+    Array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
     return _transform("ifftn", FftType.IFFT, a, s, axes, norm)
 
 
 def rfftn(
     a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
-    """``fftn`` of a real array, with half of the spectrum along the last of the axes."""
+    """``fftn`` of a real array, with half of the spectrum along the last of the axes.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.rfftn(jnp.ones((2, 2, 4))).shape
+    (2, 2, 3)
+    """
     return _transform("rfftn", FftType.RFFT, a, s, axes, norm)
 
 
 def irfftn(
     a: Any, s: Shape = None, axes: Sequence[int] | None = None, norm: str | None = None
 ) -> Array:
-    """The inverse of ``rfftn``; ``s`` are sizes of the real result."""
+    """The inverse of ``rfftn``; ``s`` are sizes of the real result.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.irfftn(jnp.fft.rfftn(jnp.arange(8.0).reshape(2, 2, 2))).shape
+    (2, 2, 2)
+    """
     return _transform("irfftn", FftType.IRFFT, a, s, axes, norm)
 
 
@@ -231,28 +299,51 @@ def _two(name: str, kind: FftType, a: Any, s: Shape, axes: Sequence[int], norm: 
 
 
 def fft2(a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None) -> Array:
-    """``fft`` over two axes."""
+    """``fft`` over two axes.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.fft2(jnp.ones((2, 2)))
+    Array([[4.+0.j, 0.+0.j],
+           [0.+0.j, 0.+0.j]], dtype=complex64)
+    """
     return _two("fft2", FftType.FFT, a, s, axes, norm)
 
 
 def ifft2(
     a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
-    """The inverse of ``fft2``."""
+    """The inverse of ``fft2``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.ifft2(jnp.array([[4.0, 0.0], [0.0, 0.0]]))
+    Array([[1.+0.j, 1.+0.j],
+           [1.+0.j, 1.+0.j]], dtype=complex64)
+    """
     return _two("ifft2", FftType.IFFT, a, s, axes, norm)
 
 
 def rfft2(
     a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
-    """``fft2`` of a real array."""
+    """``fft2`` of a real array.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.rfft2(jnp.ones((2, 4))).shape
+    (2, 3)
+    """
     return _two("rfft2", FftType.RFFT, a, s, axes, norm)
 
 
 def irfft2(
     a: Any, s: Shape = None, axes: Sequence[int] = (-2, -1), norm: str | None = None
 ) -> Array:
-    """The inverse of ``rfft2``."""
+    """The inverse of ``rfft2``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.irfft2(jnp.fft.rfft2(jnp.arange(4.0).reshape(2, 2)))
+    Array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
     return _two("irfft2", FftType.IRFFT, a, s, axes, norm)
 
 
@@ -262,10 +353,13 @@ def irfft2(
 def _frequencies(name: str, n: Any, numerators: Any, d: Any, dtype: Any) -> Array:
     wanted = dtypes.canonicalize_dtype(np.float64 if dtype is None else dtype)
     spacing = to_array(d, name)
-    count = scalar(n, wanted)
-    values = table(np.asarray(numerators).astype(wanted))
-    scale = lax.mul(convert(spacing, wanted), count)
-    return lax.div(values, scale)  # type: ignore[no-any-return]
+    if spacing.aval.dtype.kind == "c":
+        raise TypeError(f"jnp.fft.{name}: the spacing d must be real, got {d}.{here()}")
+    work = wanted if dtypes.is_inexact(wanted) else dtypes.canonicalize_dtype(np.float64)
+    count = scalar(n, work)
+    values = table(np.asarray(numerators).astype(work))
+    scale = lax.mul(convert(spacing, work), count)
+    return convert(lax.div(values, scale), wanted)
 
 
 def _count(name: str, n: Any) -> int:
@@ -328,5 +422,10 @@ def fftshift(x: Any, axes: Any = None) -> Array:
 
 
 def ifftshift(x: Any, axes: Any = None) -> Array:
-    """The inverse of ``fftshift``."""
+    """The inverse of ``fftshift``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.fft.ifftshift(jnp.array([-1, 0, 1]))
+    Array([ 0,  1, -1], dtype=int32)
+    """
     return _rolled("ifftshift", x, axes, lambda n: n // 2)

@@ -152,28 +152,6 @@ def _vectorized_call(
     return mapped(*squeezed)
 
 
-def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: Any = None) -> Any:
-    """A function of scalars as one that broadcasts, as NumPy's ufuncs do.
-
-    >>> import adlib.numpy as jnp
-    >>> add = jnp.frompyfunc(lambda x, y: x + y, 2, 1)
-    >>> add(jnp.arange(2), 1)
-    Array([1, 2], dtype=int32)
-    """
-    call = vectorize(func)
-
-    @functools.wraps(func)
-    def ufunc(*args: Any) -> Any:
-        if len(args) != nin:
-            raise TypeError(
-                f"{getattr(func, '__name__', func)} takes {nin} arguments, got {len(args)}{here()}"
-            )
-        return call(*args)
-
-    ufunc.nin, ufunc.nout, ufunc.identity = nin, nout, identity  # type: ignore[attr-defined]
-    return ufunc
-
-
 # --------------------------------------------------------------------- along axes
 
 

@@ -39,6 +39,8 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
             f"{bins!r} are not supported.{here()}"
         )
     (x,) = promote_dtypes_inexact("histogram_bin_edges", a)
+    if not np.ndim(bins) and int(bins) < 1:
+        raise ValueError(f"jnp.histogram: there must be at least one bin, got {bins}.{here()}")
     if np.ndim(bins):
         return array(bins, x.aval.dtype)
     if range is None:
@@ -116,7 +118,8 @@ def histogramdd(
         sample = lax.stack([to_array(s, "histogramdd") for s in sample], 1)
     (x,) = promote_dtypes_inexact("histogramdd", sample)
     count, rank = x.aval.shape
-    bins = list(bins) if isinstance(bins, (list, tuple)) else [bins] * rank
+    several = isinstance(bins, (list, tuple)) or np.ndim(bins)
+    bins = list(bins) if several else [bins] * rank
     ranges = list(range) if range is not None else [None] * rank
     if len(bins) != rank or len(ranges) != rank:
         raise ValueError(
@@ -133,7 +136,9 @@ def histogramdd(
         inside = within if inside is None else inside & within
     shape = tuple([e.aval.size - 1 for e in edges])
     total = int(np.prod(shape))
-    w = scalar(1, integer) if weights is None else to_array(weights, "histogramdd")
+    w = scalar(1, integer)
+    if weights is not None:
+        (w,) = promote_dtypes_inexact("histogramdd", weights)
     w = where(inside, w, lax.full_like(w, 0))
     hist = lax.reshape(bincount(flat, w, length=total), shape)
     if density:

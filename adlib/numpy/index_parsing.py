@@ -53,11 +53,11 @@ def parse(x: Any, index: Any, wrap: bool = True) -> tuple[Any, list[Item]]:
 
 
 def _single(index: Any) -> tuple[Any, ...]:
-    if isinstance(index, list):
+    if isinstance(index, list | range):
         raise TypeError(
             "Using a non-tuple sequence for multidimensional indexing is not allowed; got the "
-            f"list {_short(index)}.{here()}\n  Repair: x[jnp.array(indices)] picks several "
-            "elements, x[tuple(indices)] gives one index for each axis."
+            f"{type(index).__name__} {_short(index)}.{here()}\n  Repair: x[jnp.array(indices)] "
+            "picks several elements, x[tuple(indices)] gives one index for each axis."
         )
     return tuple(index) if isinstance(index, tuple) else (index,)
 
@@ -114,12 +114,12 @@ def _converted(e: Any, place: int) -> Any:
         raise TypeError(f"adlib arrays have no fields: the index {e!r} is text.{here()}")
     if isinstance(e, list | tuple | range):
         e = _array_of(e)
+        if isinstance(e, np.ndarray) and not e.size and e.dtype.kind == "f":
+            e = e.astype(np.int32)  # [] is empty, not fractional
     elif not isinstance(e, Array | np.ndarray | np.generic):
         e = _from_protocol(e)
     if isinstance(e, ArrayImpl) and e.aval.shape:
         e = np.asarray(e._value if isinstance(e._value, np.ndarray) else e._value.get())
-    if isinstance(e, np.ndarray) and not e.size and e.dtype.kind == "f":
-        e = e.astype(np.int32)  # np.array([]) is empty, not fractional
     kind = dtypes.kind(e.aval.dtype if isinstance(e, Array) else e.dtype)
     if kind not in "biu":
         dtype = e.aval.dtype.name if isinstance(e, Array) else e.dtype.name

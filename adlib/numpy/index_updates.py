@@ -270,6 +270,8 @@ def locate(x: Any, index: Any, wrap: bool) -> tuple[Any, Any, Layout]:
 def _values_for(x: Any, values: Any) -> Any:
     """``values`` in the dtype of ``x``."""
     dtype = x.aval.dtype
+    if values is None:
+        raise ValueError(f"x.at[...]: None is not a value for an array.{here()}")
     if isinstance(dtype, ExtendedDType):
         return as_value(values, "x.at[...]")
     if type(values) in (int, float, bool, complex):

@@ -74,7 +74,10 @@ def _remembered_plan(x: Any, entries: tuple[Any, ...]) -> StaticPlan | None:
     if plan is None:
         if len(_plans) > _PLAN_LIMIT:
             _plans.clear()
-        plan = _plans[key] = static_plan(shape, parse(x, entries)[1])
+        items = parse(x, entries)[1]
+        if not _inside(x, items):
+            return None  # clamped by the operation, so that checkify sees the index
+        plan = _plans[key] = static_plan(shape, items)
     return plan
 
 
@@ -141,7 +144,7 @@ def take_index(
     static = "array" not in kinds and all(
         item.kind != "int" or type(item.value) is int for item in items
     )
-    if static and (mode is not GatherScatterMode.FILL_OR_DROP or _inside(x, items)):
+    if static and _inside(x, items):
         return _static_take(x, static_plan(x.aval.shape, items))
     if "array" not in kinds and mode is None:
         return _dynamic_take(x, items)
@@ -157,9 +160,7 @@ def static_plan(shape: tuple[int, ...], items: Sequence[Item]) -> StaticPlan:
     dropped, backwards = [], []
     for kind, axis, value in items:
         if kind == "int":
-            n = shape[axis]
-            start = value if 0 <= value < n else (n - 1 if value >= n else 0)
-            starts[axis], limits[axis] = start, start + 1
+            starts[axis], limits[axis] = value, value + 1
             dropped.append(axis)
         elif kind == "slice":
             start, count, step, stop = value
@@ -277,7 +278,7 @@ def common_shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     try:
         return broadcast_shapes(*shapes)
     except ValueError:
-        raise IndexError(
+        raise ValueError(
             f"Incompatible shapes for broadcasting: index arrays of shapes "
             f"{', '.join(map(str, shapes))} do not fit each other.{here()}\n  Index arrays are "
             "used together, element by element. Repair: for all combinations use jnp.ix_(i, j), "

@@ -14,10 +14,11 @@ import numpy as np
 
 from adlib import lax
 from adlib.base.source import here
+from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.core.primitive import registry
 from adlib.core.trace import state
-from adlib.numpy.promotion import adopt, promote, promote_inexact, to_array
+from adlib.numpy.promotion import adopt, convert, promote, promote_inexact, to_array
 
 _BOOL = np.dtype(bool)
 
@@ -59,6 +60,18 @@ def no_out(name: str, out: Any) -> None:
         )
 
 
+def not_of_ufuncs(name: str, out: Any) -> NotImplementedError:
+    """The error for ``out=`` and ``where=``, which NumPy's ufuncs have."""
+    if out is not None:
+        return NotImplementedError(
+            f"The 'out' argument to jnp.{name} is not supported: arrays are immutable.{here()}"
+        )
+    return NotImplementedError(
+        f"The 'where' argument to jnp.{name} is not supported.{here()}\n  Repair: "
+        f"jnp.where(mask, jnp.{name}(...), otherwise)."
+    )
+
+
 def float_unary(name: str, primitive_name: str, *doc: str) -> Any:
     """A function of one argument that computes in floating point."""
     primitive = registry[primitive_name]
@@ -75,7 +88,9 @@ def unary(name: str, primitive_name: str, *doc: str) -> Any:
     """A function of one argument of any dtype that the primitive takes."""
     primitive = registry[primitive_name]
 
-    def ufunc(x: Any, /) -> Any:
+    def ufunc(x: Any, /, *, out: None = None, where: None = None) -> Any:
+        if out is not None or where is not None:
+            raise not_of_ufuncs(name, out)
         return state.trace.process(primitive, (to_array(x, name),), {})
 
     return finish(ufunc, name, _UNARY, doc)
@@ -85,7 +100,9 @@ def binary(name: str, primitive_name: str, *doc: str) -> Any:
     """A function of two arguments in their common dtype."""
     primitive = registry[primitive_name]
 
-    def ufunc(x: Any, y: Any, /) -> Any:
+    def ufunc(x: Any, y: Any, /, *, out: None = None, where: None = None) -> Any:
+        if out is not None or where is not None:
+            raise not_of_ufuncs(name, out)
         if isinstance(x, Array) and isinstance(y, Array) and x.aval is y.aval:
             return state.trace.process(primitive, (x, y), {})
         return state.trace.process(primitive, tuple(promote(name, x, y)), {})
@@ -122,8 +139,15 @@ def logical(name: str, primitive_name: str, *doc: str) -> Any:
     """A function of two truth values; numbers are true where they are not zero."""
     primitive = registry[primitive_name]
 
-    def ufunc(x: Any, y: Any, /) -> Any:
-        return primitive.bind(*promote(name, truth(to_array(x, name)), truth(to_array(y, name, 1))))
+    def ufunc(x: Any, y: Any, /, *, out: None = None, where: None = None) -> Any:
+        if out is not None or where is not None:
+            raise not_of_ufuncs(name, out)
+        x, y = to_array(x, name), to_array(y, name, 1)
+        truths = promote(name, truth(x), truth(y))
+        if not x.aval.shape and not y.aval.shape:
+            _, weak = dtypes.promote(*[(v.aval.dtype, v.aval.weak_type) for v in (x, y)])
+            truths = [convert(v, _BOOL, weak) for v in truths]
+        return primitive.bind(*truths)
 
     return finish(ufunc, name, _BINARY, doc)
 
@@ -132,7 +156,8 @@ def truth(x: Array) -> Array:
     """Whether elements differ from zero, as booleans."""
     if x.aval.dtype == _BOOL:
         return x
-    return lax.ne(x, scalar(0, x.aval.dtype, x.aval.weak_type))  # type: ignore[no-any-return]
+    weak = x.aval.weak_type and not x.aval.shape
+    return lax.ne(x, scalar(0, x.aval.dtype, weak))  # type: ignore[no-any-return]
 
 
 def promote_float(name: str, x: Any, y: Any) -> list[Array]:

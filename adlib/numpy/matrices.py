@@ -29,7 +29,10 @@ def _shifted_comparison(shape: tuple[int, ...], k: Any, compare: Any) -> Array:
     rank = len(shape)
     row = lax.broadcasted_iota(integer, shape, rank - 2)
     column = lax.broadcasted_iota(integer, shape, rank - 1)
-    shift = convert(to_array(k, "offset"), integer)
+    offset = k if isinstance(k, Array) else scalar(operator.index(k), integer)
+    if not dtypes.is_integer(offset.aval.dtype):
+        raise TypeError(f"The offset k of a diagonal is an integer, got {k}.{here()}")
+    shift = convert(offset, integer)
     return compare(lax.add(row, shift), column)
 
 
@@ -49,6 +52,8 @@ def eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *, device: Any = N
     columns = rows if M is None else shape_of(M, "argument of 'M' jnp.eye().")[0]
     if rows < 0 or columns < 0:
         raise ValueError(f"negative dimensions are not allowed, got {rows} and {columns}{here()}")
+    if not isinstance(k, Array) and not isinstance(k, (int, np.integer)):
+        raise ValueError(f"eye: the offset k of the diagonal is an integer, got {k}.{here()}")
     found = _float_or(dtype, "eye")
     if computing() and isinstance(k, int):
         made = backend.default().xp.eye(rows, columns, k, found)
@@ -77,6 +82,10 @@ def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Array:
     """
     (rows,) = shape_of(N)
     columns = rows if M is None else shape_of(M)[0]
+    if rows < 0 or columns < 0:
+        raise TypeError(
+            f"tri shape must have every element be nonnegative, got {(rows, columns)}.{here()}"
+        )
     return convert(
         _shifted_comparison((rows, columns), k, lax.ge),
         np.dtype(np.float32) if dtype is None else wanted_dtype(dtype, "tri"),
@@ -122,6 +131,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     Array([1, 4], dtype=int32)
     """
     x = to_array(a, "diagonal")
+    x = convert(x, x.aval.dtype)
     rank = x.aval.ndim
     if rank < 2:
         raise ValueError(f"diagonal requires an array of at least two dimensions.{here()}")
@@ -177,6 +187,7 @@ def diagflat(v: Any, k: int = 0) -> Array:
            [0, 2]], dtype=int32)
     """
     x = to_array(v, "diagflat")
+    x = convert(x, x.aval.dtype)
     return diag(lax.reshape(x, (x.aval.size,)), k)
 
 
@@ -189,7 +200,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, inplace: bool = True)
            [0., 5.]], dtype=float32)
     """
     if inplace:
-        raise ValueError(
+        raise NotImplementedError(
             "Arrays are immutable, so jnp.fill_diagonal returns a copy; say so with "
             f"inplace=False.{here()}"
         )
@@ -219,6 +230,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
            [9, 3, 1]], dtype=int32)
     """
     v = to_array(x, "vander")
+    v = convert(v, v.aval.dtype)
     if v.aval.ndim != 1:
         raise ValueError(f"x must be a one-dimensional array, got shape {v.aval.shape}{here()}")
     count = v.aval.shape[0] if N is None else operator.index(N)
@@ -233,9 +245,16 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
 # --------------------------------------------------------------------------- indices
 
 
-def _index_pair(mask: np.ndarray[Any, Any]) -> tuple[Array, Array]:
-    rows, columns = np.nonzero(mask)
-    return array(rows), array(columns)
+def _index_pair(n: Any, k: Any, m: Any, upper: bool) -> tuple[Array, Array]:
+    rows, k = operator.index(n), operator.index(k)
+    columns = rows if m is None else operator.index(m)
+    if rows < 0 or columns < 0:
+        raise TypeError(
+            f"The sizes of a matrix must not be negative, got {rows} and {columns}.{here()}"
+        )
+    below = np.tri(rows, columns, k - upper, bool)
+    i, j = np.nonzero(~below if upper else below)
+    return array(i), array(j)
 
 
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
@@ -245,7 +264,7 @@ def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array
     >>> jnp.tril_indices(2)
     (Array([0, 1, 1], dtype=int32), Array([0, 0, 1], dtype=int32))
     """
-    return _index_pair(np.tri(n, m, k, bool))
+    return _index_pair(n, k, m, False)
 
 
 def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
@@ -255,7 +274,7 @@ def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array
     >>> jnp.triu_indices(2)
     (Array([0, 0, 1], dtype=int32), Array([0, 1, 1], dtype=int32))
     """
-    return _index_pair(~np.tri(n, m, k - 1, bool))
+    return _index_pair(n, k, m, True)
 
 
 def _matrix_shape(name: str, arr: Any) -> tuple[int, int]:

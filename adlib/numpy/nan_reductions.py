@@ -8,9 +8,8 @@ from typing import Any
 from adlib import lax
 from adlib.core import dtypes
 from adlib.core.array import Array
-from adlib.numpy.makers import truth
 from adlib.numpy.promotion import broadcast_array, broadcast_shapes, to_array
-from adlib.numpy.reductions import all, argmax, argmin, max, min, prod, sum
+from adlib.numpy.reductions import all, argmax, argmin, mask_of, max, min, prod, sum
 from adlib.numpy.statistics import mean, std, var
 
 
@@ -104,7 +103,7 @@ def _present(name: str, a: Any, where: Any) -> Any:
     present = lax.eq(x, x)
     if where is None:
         return present
-    mask = truth(to_array(where, name))
+    mask = mask_of(where, name)
     shape = broadcast_shapes(x.aval.shape, mask.aval.shape)
     return lax.bitwise_and(broadcast_array(present, shape), broadcast_array(mask, shape))
 

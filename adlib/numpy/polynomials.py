@@ -23,7 +23,7 @@ from adlib.numpy.promotion import (
     to_array,
 )
 from adlib.numpy.reductions import sum
-from adlib.numpy.shaping import atleast_1d, concatenate, ravel
+from adlib.numpy.shaping import atleast_1d, concatenate
 from adlib.numpy.signals import convolve
 from adlib.numpy.ufuncs import add, multiply, true_divide
 
@@ -91,7 +91,8 @@ def polymul(a1: Any, a2: Any, *, trim_leading_zeros: bool = False) -> Array:
     a, b = promote_dtypes_inexact("polymul", a1, a2)
     if trim_leading_zeros:
         a, b = _trimmed(a), _trimmed(b)
-    return convolve(*atleast_1d(a, b), mode="full")
+    a, b = [_padded(p, 1) if not p.aval.size else p for p in atleast_1d(a, b)]
+    return convolve(a, b, mode="full")
 
 
 def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Array, Array]:
@@ -102,6 +103,7 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Array,
     Array([ 1., -1.], dtype=float32)
     """
     u, v = promote_dtypes_inexact("polydiv", u, v)
+    _has_coefficients("polydiv", u, v)
     m, n = u.aval.shape[0] - 1, v.aval.shape[0] - 1
     rest, steps = u, []
     for k in range(max(m - n + 1, 0)):
@@ -109,7 +111,17 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Array,
         steps.append(factor)
         rest = rest.at[k : k + n + 1].add(lax.neg(multiply(factor, v)))  # type: ignore[attr-defined]
     quotient = lax.stack(steps, 0) if steps else lax.full((1,), scalar(0, u.aval.dtype))
+    quotient = convert(quotient, quotient.aval.dtype)
     return quotient, _trimmed(rest) if trim_leading_zeros else rest
+
+
+def _has_coefficients(name: str, *polynomials: Array) -> None:
+    for p in polynomials:
+        if not p.aval.shape:
+            raise TypeError(
+                f"{name} takes polynomials as vectors of coefficients, got a number.{here()}\n"
+                "  Repair: jnp.array([c]) is the constant polynomial c."
+            )
 
 
 def polyder(p: Any, m: int = 1) -> Array:
@@ -120,6 +132,7 @@ def polyder(p: Any, m: int = 1) -> Array:
     Array([2., 2.], dtype=float32)
     """
     (p,) = promote_dtypes_inexact("polyder", p)
+    _has_coefficients("polyder", p)
     m = operator.index(m)
     if m < 0:
         raise ValueError(f"Order of derivative must be positive, got {m}{here()}")
@@ -129,7 +142,7 @@ def polyder(p: Any, m: int = 1) -> Array:
     if kept <= 0:
         return lax.full((0,), scalar(0, p.aval.dtype))
     powers = np.arange(kept)[::-1][:, None] + np.arange(1, m + 1)
-    factors = array(powers.prod(1), p.aval.dtype)
+    factors = lax.reshape(array(powers.prod(1), p.aval.dtype), (kept, *[1] * (p.aval.ndim - 1)))
     return lax.mul(lax.slice_in_dim(p, 0, kept), factors)
 
 
@@ -144,6 +157,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
     if m < 0:
         raise ValueError(f"Order of integral must be positive, got {m}{here()}")
     p, k = promote_dtypes_inexact("polyint", p, 0 if k is None else k)
+    _has_coefficients("polyint", p)
     k = atleast_1d(k)
     if k.aval.shape == (1,):
         k = broadcast_array(k, (m,))
@@ -167,7 +181,9 @@ def poly(seq_of_zeros: Any) -> Array:
     (zeros,) = promote_dtypes_inexact("poly", seq_of_zeros)
     zeros = atleast_1d(zeros)
     shape = zeros.aval.shape
-    if len(shape) == 2 and shape[0] == shape[1]:
+    if shape == (0,):
+        return scalar(1, zeros.aval.dtype)
+    if len(shape) == 2 and shape[0] == shape[1] and shape[0]:
         zeros = linalg.eigvals(zeros)
     elif len(shape) != 1:
         raise ValueError(f"input must be 1d or non-empty square 2d array, got {shape}{here()}")
@@ -233,7 +249,7 @@ def polyfit(
     )
     c = lax.div(c, lax.reshape(scale, (deg + 1, *[1] * (y.aval.ndim - 1))))
     if full:
-        return c, residuals, rank, singular, array(rcond, dtype)
+        return c, residuals, rank, singular, scalar(rcond, dtype, isinstance(rcond, float))
     if not cov:
         return c
     inverse = linalg.inv(matrix.T @ matrix)
@@ -260,7 +276,9 @@ def roots(p: Any, *, strip_zeros: bool = True) -> Array:
     Array([1., 2.], dtype=float32)
     """
     (p,) = promote_dtypes_inexact("roots", p)
-    p = ravel(atleast_1d(p))
+    p = atleast_1d(p)
+    if p.aval.ndim != 1:
+        raise ValueError(f"roots takes a vector of coefficients, got shape {p.aval.shape}.{here()}")
     trailing = 0
     if strip_zeros:
         known = np.flatnonzero(known_integers("coefficients (with strip_zeros=True)", p))
@@ -276,4 +294,6 @@ def roots(p: Any, *, strip_zeros: bool = True) -> Array:
     companion = diag(lax.full((degree - 1,), scalar(1, p.aval.dtype)), -1)
     companion = companion.at[0, :].set(lax.neg(true_divide(head, p[0])))  # type: ignore[attr-defined,index]
     found = linalg.eigvals(companion)
-    return concatenate([found, lax.full((trailing,), scalar(0, complex_dtype))])
+    if not trailing:
+        return found
+    return concatenate([lax.full((trailing,), scalar(0, complex_dtype)), lax.rev(found, (0,))])

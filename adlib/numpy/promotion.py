@@ -75,6 +75,11 @@ def convert(x: Array, dtype: Any, weak_type: bool = False) -> Array:
     return convert_element_type_p.bind(x, new_dtype=dtype, weak_type=weak_type)
 
 
+def strong_unless_scalar(x: Array) -> Array:
+    """``x``, weakly typed only where it is of rank 0: the rule of functions that fill constants."""
+    return convert(x, x.aval.dtype, x.aval.weak_type and not x.aval.shape)
+
+
 def promote_dtypes(what: str, *xs: Any) -> list[Array]:
     """Arguments as Arrays of their common dtype; Python scalars are made in that dtype."""
     values = to_arrays(what, *xs)
@@ -277,6 +282,19 @@ def same_shape(*xs: Array) -> list[Array]:
     """Every array broadcast to the shape they have together."""
     shape = broadcast_shapes(*[x.aval.shape for x in xs])
     return [broadcast_array(x, shape) for x in xs]
+
+
+def of_one_shape(what: str, *xs: Array) -> list[Array]:
+    """As ``same_shape``, with the TypeError of an operation where arrays of one rank do not fit."""
+    try:
+        return same_shape(*xs)
+    except ValueError:
+        if len({len(x.aval.shape) for x in xs}) > 1:
+            raise
+        shapes = ", ".join(str(x.aval.shape) for x in xs)
+        raise TypeError(
+            f"{what} got incompatible shapes for broadcasting: {shapes}.{here()}"
+        ) from None
 
 
 def broadcast_array(x: Array, shape: tuple[int, ...]) -> Array:

@@ -9,7 +9,13 @@ from adlib import lax
 from adlib.base.source import here
 from adlib.core.array import Array, scalar
 from adlib.numpy.axes import axes_of
-from adlib.numpy.promotion import broadcast_array, convert, index_dtype, promote_dtypes_inexact
+from adlib.numpy.promotion import (
+    broadcast_array,
+    convert,
+    index_dtype,
+    promote_dtypes_inexact,
+    to_array,
+)
 from adlib.numpy.reductions import sum
 
 _METHODS = ("linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf")
@@ -24,7 +30,7 @@ def quantile(
     method: str = "linear",
     keepdims: bool = False,
     *,
-    weights: None = None,
+    weights: Any = None,
 ) -> Array:
     """The values below which shares ``q`` of the elements lie; NaN where there is a NaN.
 
@@ -33,6 +39,8 @@ def quantile(
       axis: None, int, or tuple of ints.
       method: "linear" between neighbours, "lower", "higher", "midpoint", "nearest" or
         "inverted_cdf".
+      weights: of the elements: of the shape of ``a``, or of the axes reduced; none of them
+        negative. Only for the method "inverted_cdf".
 
     Returns:
       Array with an axis for ``q`` in front where that is a vector.
@@ -41,8 +49,8 @@ def quantile(
     >>> jnp.quantile(jnp.array([1.0, 2.0, 3.0]), 0.25)
     Array(1.5, dtype=float32)
     """
-    _no_weights("quantile", weights, overwrite_input, out)
-    return _quantile("quantile", a, q, axis, method, keepdims, skip_nan=False)
+    _check("quantile", weights, method, overwrite_input, out)
+    return _quantile("quantile", a, q, axis, method, keepdims, skip_nan=False, weights=weights)
 
 
 def nanquantile(
@@ -54,7 +62,7 @@ def nanquantile(
     method: str = "linear",
     keepdims: bool = False,
     *,
-    weights: None = None,
+    weights: Any = None,
 ) -> Array:
     """``quantile`` of the elements that are not NaN.
 
@@ -62,8 +70,8 @@ def nanquantile(
     >>> jnp.nanquantile(jnp.array([1.0, jnp.nan, 3.0]), 0.5)
     Array(2., dtype=float32)
     """
-    _no_weights("nanquantile", weights, overwrite_input, out)
-    return _quantile("nanquantile", a, q, axis, method, keepdims, skip_nan=True)
+    _check("nanquantile", weights, method, overwrite_input, out)
+    return _quantile("nanquantile", a, q, axis, method, keepdims, skip_nan=True, weights=weights)
 
 
 def percentile(
@@ -75,7 +83,7 @@ def percentile(
     method: str = "linear",
     keepdims: bool = False,
     *,
-    weights: None = None,
+    weights: Any = None,
 ) -> Array:
     """``quantile`` with ``q`` in percent.
 
@@ -83,8 +91,10 @@ def percentile(
     >>> jnp.percentile(jnp.array([1.0, 2.0, 3.0]), 25)
     Array(1.5, dtype=float32)
     """
-    _no_weights("percentile", weights, overwrite_input, out)
-    return _quantile("percentile", a, _share(q), axis, method, keepdims, skip_nan=False)
+    _check("percentile", weights, method, overwrite_input, out)
+    return _quantile(
+        "percentile", a, _share(q), axis, method, keepdims, skip_nan=False, weights=weights
+    )
 
 
 def nanpercentile(
@@ -96,7 +106,7 @@ def nanpercentile(
     method: str = "linear",
     keepdims: bool = False,
     *,
-    weights: None = None,
+    weights: Any = None,
 ) -> Array:
     """``percentile`` of the elements that are not NaN.
 
@@ -104,8 +114,10 @@ def nanpercentile(
     >>> jnp.nanpercentile(jnp.array([1.0, jnp.nan, 3.0]), 50)
     Array(2., dtype=float32)
     """
-    _no_weights("nanpercentile", weights, overwrite_input, out)
-    return _quantile("nanpercentile", a, _share(q), axis, method, keepdims, skip_nan=True)
+    _check("nanpercentile", weights, method, overwrite_input, out)
+    return _quantile(
+        "nanpercentile", a, _share(q), axis, method, keepdims, skip_nan=True, weights=weights
+    )
 
 
 def median(
@@ -121,7 +133,7 @@ def median(
     >>> jnp.median(jnp.array([1.0, 5.0, 2.0]))
     Array(2., dtype=float32)
     """
-    _no_weights("median", None, overwrite_input, out)
+    _check("median", None, "midpoint", overwrite_input, out)
     return _quantile("median", a, 0.5, axis, "midpoint", keepdims, skip_nan=False)
 
 
@@ -138,7 +150,7 @@ def nanmedian(
     >>> jnp.nanmedian(jnp.array([1.0, jnp.nan, 2.0]))
     Array(1.5, dtype=float32)
     """
-    _no_weights("nanmedian", None, overwrite_input, out)
+    _check("nanmedian", None, "midpoint", overwrite_input, out)
     return _quantile("nanmedian", a, 0.5, axis, "midpoint", keepdims, skip_nan=True)
 
 
@@ -147,15 +159,24 @@ def _share(q: Any) -> Array:
     return lax.div(q, scalar(100, q.aval.dtype, q.aval.weak_type))
 
 
-def _no_weights(name: str, weights: Any, overwrite: bool, out: Any) -> None:
-    if weights is not None or overwrite or out is not None:
-        raise ValueError(
-            f"jnp.{name} does not support weights, out or overwrite_input != False.{here()}"
+def _check(name: str, weights: Any, method: str, overwrite: bool, out: Any) -> None:
+    if overwrite or out is not None:
+        raise ValueError(f"jnp.{name} does not support out or overwrite_input != False.{here()}")
+    if weights is not None and method != "inverted_cdf":
+        raise NotImplementedError(
+            f"jnp.{name}: method {method!r} takes no weights; 'inverted_cdf' does.{here()}"
         )
 
 
 def _quantile(
-    name: str, a: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: bool
+    name: str,
+    a: Any,
+    q: Any,
+    axis: Any,
+    method: str,
+    keepdims: bool,
+    skip_nan: bool,
+    weights: Any = None,
 ) -> Array:
     if method not in _METHODS:
         listed = ", ".join(repr(m) for m in _METHODS[:-1])
@@ -170,9 +191,15 @@ def _quantile(
     axes = axes_of(axis, len(shape))
     kept = [i for i in range(len(shape)) if i not in axes]
     # the reduced axes as one in front: q then picks rows
-    x = lax.transpose(x, [*axes, *kept])
+    front = [*axes, *kept]
+    x = lax.transpose(x, front)
     rest = x.aval.shape[len(axes) :]
     count = math.prod([shape[i] for i in axes])
+    if not count:
+        raise TypeError(
+            f"jnp.{name}: there are no elements along axis={axis} of shape {shape}, and so no "
+            f"quantiles.{here()}"
+        )
     x = lax.reshape(x, (count, *rest))
     nan = lax.ne(x, x)
     dtype = x.aval.dtype
@@ -182,9 +209,16 @@ def _quantile(
     else:
         valid = lax.full(rest, scalar(count, dtype))
         undefined = lax.reduce_or(nan, (0,))
-    ordered = lax.sort(x, 0)  # NaN comes last
     qs = lax.reshape(q, (q.aval.size,)) if q.aval.ndim != 1 else q
-    out = _interpolated(ordered, qs, valid, method)
+    if weights is None:
+        out = _interpolated(lax.sort(x, 0), qs, valid, method)  # NaN comes last
+    else:
+        heavy = _weights(name, weights, shape, axes, dtype)
+        heavy = lax.reshape(lax.transpose(heavy, front), (count, *rest))
+        negative = lax.reduce_or(lax.lt(heavy, scalar(0, dtype)), (0,))
+        undefined = lax.bitwise_or(undefined, negative)
+        heavy = lax.select_n(nan, heavy, lax.full_like(heavy, 0))
+        out = _weighted(x, heavy, qs)
     out = lax.select_n(
         broadcast_array(undefined, out.aval.shape), out, lax.full_like(out, math.nan)
     )
@@ -192,6 +226,38 @@ def _quantile(
         sizes = tuple([1 if i in axes else n for i, n in enumerate(shape)])
         out = lax.reshape(out, (qs.aval.size, *sizes))
     return out if q.aval.ndim else lax.squeeze(out, (0,))
+
+
+def _weights(name: str, weights: Any, shape: tuple[int, ...], axes: Any, dtype: Any) -> Array:
+    """The weights of all elements, from those or from the weights along the reduced axes."""
+    w = convert(to_array(weights, name), dtype)
+    along = tuple([shape[i] for i in axes])
+    if w.aval.shape == shape:
+        return w
+    if w.aval.shape != along:
+        raise ValueError(
+            f"jnp.{name}: weights must have the shape {shape} of the array, or {along} of the axes "
+            f"reduced, got {w.aval.shape}.{here()}"
+        )
+    return lax.broadcast_in_dim(w, shape, axes)
+
+
+def _weighted(x: Array, weights: Array, qs: Array) -> Array:
+    """The first elements in order up to which share q of the weight lies, one row for each q."""
+    ordered, weights = lax.sort((x, weights), 0, True, 1)
+    reached = lax.cumsum(weights, 0)
+    count, *rest = x.aval.shape
+    total = lax.index_in_dim(reached, count - 1, 0, keepdims=True)
+    shape = (qs.aval.size, count, *rest)
+    wanted = lax.mul(lax.broadcast_in_dim(qs, shape, (0,)), _repeated(total, shape))
+    short = lax.lt(_repeated(reached, shape), wanted)
+    place = lax.reduce_sum(convert(short, index_dtype()), (1,))
+    place = lax.min(place, scalar(count - 1, index_dtype()))
+    return _rows(ordered, place)
+
+
+def _repeated(x: Array, shape: tuple[int, ...]) -> Array:
+    return lax.broadcast_in_dim(x, shape, tuple(range(1, len(shape))))
 
 
 def _interpolated(ordered: Array, qs: Array, valid: Array, method: str) -> Array:

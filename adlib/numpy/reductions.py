@@ -14,7 +14,7 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
 from adlib.core.trace import state
-from adlib.numpy.axes import axes_of, axis_of
+from adlib.numpy.axes import axes_of, axis_of, has_names, split_names
 from adlib.numpy.creation import array, asarray, wanted_dtype
 from adlib.numpy.makers import no_out, truth
 from adlib.numpy.promotion import (
@@ -34,9 +34,20 @@ def keep_dims(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
     return lax.broadcast_in_dim(x, sizes, kept)
 
 
-def masked(x: Array, where: Any, fill: Any) -> Array:
+def mask_of(where: Any, name: str) -> Array:
+    """A ``where=`` argument as an Array. Raises ValueError where it does not hold booleans."""
+    mask = to_array(where, name)
+    if mask.aval.dtype != np.bool_:
+        raise ValueError(
+            f"jnp.{name}: where must be None or a boolean array, got {mask.aval.str_short()}."
+            f"{here()}\n  Repair: compare, for example where=mask != 0."
+        )
+    return mask
+
+
+def masked(x: Array, where: Any, fill: Any, name: str) -> Array:
     """``x`` where the mask holds and ``fill`` elsewhere, of the shape they have together."""
-    mask = truth(to_array(where, "where"))
+    mask = mask_of(where, name)
     shape = broadcast_shapes(x.aval.shape, mask.aval.shape)
     filling = broadcast_array(scalar(fill, x.aval.dtype), shape)
     return lax.select_n(broadcast_array(mask, shape), filling, broadcast_array(x, shape))
@@ -56,6 +67,15 @@ def _needs_identity(name: str, x: Array, axes: Any, initial: Any, where: Any) ->
         )
 
 
+def _start(initial: Any, name: str) -> Array:
+    start = to_array(initial, name)
+    if start.aval.shape:
+        raise ValueError(
+            f"jnp.{name}: initial must be a scalar, got {start.aval.str_short()}.{here()}"
+        )
+    return start
+
+
 def _reduce(
     name: str,
     a: Any,
@@ -67,17 +87,27 @@ def _reduce(
     combine: Callable[..., Any],
     identity: Callable[[Any], Any],
     has_identity: bool = True,
+    collective: Any = None,
 ) -> Array:
     """The common part; ``a`` is an Array in the dtype to reduce in."""
     x = convert(a, a.aval.dtype)
+    axis, names = split_names(axis)
+    if names and collective is None:
+        raise NotImplementedError(
+            f"jnp.{name} does not reduce over named axes, got axis={names}.{here()}\n  "
+            "Repair: sum, max, min and mean do; lax.all_gather brings the axis in as one of "
+            "the array's own."
+        )
     axes = axes_of(axis, x.aval.ndim)
     if not has_identity:
         _needs_identity(name, x, axes, initial, where)
     if where is not None:
-        x = masked(x, where, identity(x.aval.dtype))
+        x = masked(x, where, identity(x.aval.dtype), name)
     result = operation(x, axes)
     if initial is not None:
-        result = combine(result, convert(to_array(initial, name), x.aval.dtype))
+        result = combine(result, convert(_start(initial, name), x.aval.dtype))
+    if names:
+        result = collective(result, names)
     return keep_dims(result, x.aval.shape, axes) if keepdims else result
 
 
@@ -117,7 +147,7 @@ def sum(
 
     Args:
       a: array or number.
-      axis: None, int, or tuple of ints.
+      axis: None, int, or tuple of ints; names of axes of ``vmap`` may be among them.
       dtype: to sum in; by default that of ``a``, with integers widened to the default int.
       keepdims: keep reduced axes, with size 1.
       initial: a number to start from.
@@ -125,7 +155,8 @@ def sum(
       promote_integers: whether small integers are widened.
 
     Raises:
-      TypeError: ``a`` is a list. ValueError: an axis does not exist or occurs twice.
+      TypeError: ``a`` is a list. ValueError: an axis does not exist or occurs twice, ``where``
+      is not boolean, ``initial`` is not a scalar.
 
     >>> import adlib.numpy as jnp
     >>> jnp.sum(jnp.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
@@ -140,7 +171,7 @@ def sum(
         and isinstance(a, Array)
     ):
         aval = a.aval
-        if aval.dtype.kind in "fc" and not aval.weak_type:
+        if aval.dtype.kind in "fc" and not aval.weak_type and not has_names(axis):
             if axis is None:
                 axes = tuple(range(len(aval.shape)))
             else:
@@ -148,7 +179,18 @@ def sum(
             return state.trace.process(lax.reduce_sum_p, (a,), {"axes": axes}) if axes else a
     no_out("sum", out)
     x = _to_accumulate("sum", a, dtype, promote_integers)
-    return _reduce("sum", x, axis, keepdims, initial, where, lax.reduce_sum, lax.add, lambda d: 0)
+    return _reduce(
+        "sum",
+        x,
+        axis,
+        keepdims,
+        initial,
+        where,
+        lax.reduce_sum,
+        lax.add,
+        lambda d: 0,
+        collective=lax.psum,
+    )
 
 
 def prod(
@@ -234,6 +276,7 @@ def max(
         lax.max,
         lowest,
         has_identity=False,
+        collective=lax.pmax,
     )
 
 
@@ -263,6 +306,7 @@ def min(
         lax.min,
         highest,
         has_identity=False,
+        collective=lax.pmin,
     )
 
 

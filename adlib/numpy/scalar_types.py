@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from adlib.base.config import config
+from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array
 
@@ -36,6 +37,8 @@ class ScalarMeta(type):
     def __eq__(cls, other: Any) -> builtins.bool:
         if isinstance(other, ScalarMeta):
             return cls is other
+        if isinstance(other, (Array, np.ndarray)):
+            return False
         return bool_of(cls.dtype == other)
 
     def __ne__(cls, other: Any) -> builtins.bool:
@@ -55,7 +58,11 @@ def bool_of(value: Any) -> builtins.bool:
 def _scalar_type(name: str, found: Any) -> Any:
     doc = (
         f"The dtype {name}: ``jnp.{name}(x)`` makes an array of it from numbers.\n\n"
-        "    NumPy and every ``dtype=`` argument accept it as a dtype."
+        "    NumPy and every ``dtype=`` argument accept it as a dtype.\n\n"
+        "    >>> import adlib, adlib.numpy as jnp\n"
+        "    >>> with adlib.enable_x64():\n"
+        f"    ...     print(jnp.{name}(1).dtype, jnp.ones(2, jnp.{name}).nbytes)\n"
+        f"    {np.dtype(found).name} {2 * np.dtype(found).itemsize}\n    "
     )
     fields = {"dtype": np.dtype(found), "__doc__": doc, "__module__": "adlib.numpy"}
     return ScalarMeta(name, (), fields)
@@ -152,7 +159,10 @@ def promote_types(a: Any, b: Any) -> Any:
         weak = isinstance(x, type) and x in (builtins.int, builtins.float, builtins.complex)
         pairs.append((dtypes.as_dtype(x), weak))
     with config.override(jax_enable_x64=True):  # the types themselves, not those in use
-        return dtypes.promote(*pairs)[0]
+        found = dtypes.promote(*pairs)[0]
+    if dtypes.kind(found) == "i" and all([d != found for d, _ in pairs]):
+        return dtypes.canonicalize_dtype(found)  # uint32 and int32 meet in int64 where it is in use
+    return found
 
 
 def issubdtype(arg1: Any, arg2: Any) -> builtins.bool:
@@ -207,17 +217,28 @@ def isdtype(dtype: Any, kind: Any) -> builtins.bool:
     >>> jnp.isdtype(jnp.float32, "real floating")
     True
     """
-    found = dtypes.as_dtype(dtype)
+    try:
+        found = dtypes.as_dtype(dtype)
+    except TypeError:
+        np.dtype(dtype)  # TypeError for what names no dtype at all
+        return False  # such as object
     kinds = kind if isinstance(kind, tuple) else (kind,)
     for k in kinds:
         if isinstance(k, str) and k in _KIND_LETTERS:
             if dtypes.kind(found) in _KIND_LETTERS[k]:
                 return True
-        elif isinstance(k, str) and " " in k:
-            raise ValueError(f"Unrecognized kind {k!r}; expected one of {list(_KIND_LETTERS)}.")
-        elif dtypes.as_dtype(k) == found:
+        elif _dtype_of_kind(k) == found:
             return True
     return False
+
+
+def _dtype_of_kind(kind: Any) -> Any:
+    try:
+        return dtypes.as_dtype(kind)
+    except TypeError:
+        raise ValueError(
+            f"Unrecognized kind {kind!r}; expected a dtype or one of {list(_KIND_LETTERS)}.{here()}"
+        ) from None
 
 
 _KIND_LETTERS = {

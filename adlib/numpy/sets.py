@@ -6,11 +6,13 @@ How many elements such a result has depends on the values. Where these are trace
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from adlib import lax
+from adlib.base.source import here
 from adlib.core.array import Array, scalar
 from adlib.numpy.axes import axis_of
 from adlib.numpy.choosing import known_integers, nonzero
@@ -48,7 +50,7 @@ def _sorted_rows(x: Array) -> tuple[Array, Array]:
     integer = index_dtype()
     count = x.aval.shape[0]
     places = lax.iota(integer, count)
-    columns = lax.reshape(x, (count, -1 if 0 in x.aval.shape else x.aval.size // max(count, 1)))
+    columns = lax.reshape(x, (count, math.prod(x.aval.shape[1:])))
     if not columns.aval.shape[1]:
         return x, places
     keys = lax.unstack(columns, 1)
@@ -102,9 +104,11 @@ def unique(
     integer = index_dtype()
     total = x.aval.shape[0]
     if not total:
-        empty = lax.full((0,), scalar(0, integer))
-        values = x if axis is None else _moved_back(x, axis)
-        found = [values] + [empty] * (return_index + return_inverse + return_counts)
+        values = _of_nothing(x, size, fill_value)
+        zeros = lax.full((values.aval.shape[0],), scalar(0, integer))
+        inverse = lax.full(shape if axis is None else (0,), scalar(0, integer))
+        found = [values if axis is None else _moved_back(values, axis)]
+        found += [zeros] * return_index + [inverse] * return_inverse + [zeros] * return_counts
         return found[0] if len(found) == 1 else tuple(found)
     ordered, order = _sorted_rows(x)
     starts = _starts(ordered) if equal_nan else _starts_of_nan(ordered)
@@ -131,8 +135,23 @@ def unique(
     return results[0] if len(results) == 1 else tuple(results)
 
 
+def _of_nothing(x: Array, size: int | None, fill_value: Any) -> Array:
+    """The unique elements of an array that has none."""
+    if not size:
+        return x
+    if fill_value is None:
+        raise ValueError(
+            f"jnp.unique: an empty array has no element to fill size={size} places with.{here()}\n"
+            "  Repair: give fill_value=."
+        )
+    fill = convert(to_array(fill_value, "unique"), x.aval.dtype)
+    return broadcast_array(fill, (size, *x.aval.shape[1:]))
+
+
 def _filled_up(x: Array, missing: Array, fill_value: Any) -> Array:
     """``x`` with rows that are missing replaced by a value, or by the first row."""
+    if not x.aval.shape[0]:
+        return x
     fill = x[0] if fill_value is None else to_array(fill_value, "unique")  # type: ignore[index]
     fill = broadcast_array(convert(fill, x.aval.dtype), x.aval.shape)
     return lax.select_n(lax.broadcast_in_dim(missing, x.aval.shape, (0,)), x, fill)
@@ -216,6 +235,11 @@ def isin(
     >>> jnp.isin(jnp.array([1, 2]), jnp.array([2, 3]))
     Array([False,  True], dtype=bool)
     """
+    if method not in ("auto", "compare_all", "binary_search", "sort"):
+        raise ValueError(
+            f"method={method!r} is not understood: 'auto', 'compare_all', 'binary_search' or "
+            f"'sort'.{here()}"
+        )
     x, y = promote_dtypes("isin", element, test_elements)
     y = lax.sort(ravel(y), 0)
     if not y.aval.size:
@@ -225,6 +249,25 @@ def isin(
     return lax.bitwise_not(found) if invert else found
 
 
+def _elements(x: Array) -> tuple[Array, Array, Array]:
+    """Sorted elements, where they stood, and whether each differs from the one before.
+
+    Their number is known without their values, as that of the unique ones is not.
+    """
+    ordered, order = _sorted_rows(ravel(x))
+    if not ordered.aval.size:
+        return ordered, order, lax.full((0,), scalar(False, np.dtype(bool)))
+    return ordered, order, _starts(ordered)
+
+
+def _elements_of(name: str, ar1: Any, ar2: Any) -> list[Array]:
+    """Both arrays in one dtype; complex elements are not weakly typed."""
+    values = promote_dtypes(name, ar1, ar2)
+    if values[0].aval.dtype.kind == "c":
+        values = [convert(v, v.aval.dtype) for v in values]
+    return values
+
+
 def union1d(ar1: Any, ar2: Any, *, size: int | None = None, fill_value: Any = None) -> Array:
     """Elements that occur in one array or the other, sorted.
 
@@ -232,7 +275,7 @@ def union1d(ar1: Any, ar2: Any, *, size: int | None = None, fill_value: Any = No
     >>> jnp.union1d(jnp.array([1, 2]), jnp.array([2, 3]))
     Array([1, 2, 3], dtype=int32)
     """
-    x, y = promote_dtypes("union1d", ar1, ar2)
+    x, y = _elements_of("union1d", ar1, ar2)
     return unique(lax.concatenate([ravel(x), ravel(y)], 0), size=size, fill_value=fill_value)  # type: ignore[no-any-return]
 
 
@@ -251,26 +294,38 @@ def intersect1d(
     >>> jnp.intersect1d(jnp.array([1, 2]), jnp.array([2, 3]))
     Array([2], dtype=int32)
     """
-    x, y = promote_dtypes("intersect1d", ar1, ar2)
-    values, first = unique(ravel(x), return_index=True)
-    others, second = unique(ravel(y), return_index=True)
-    (place,) = nonzero(isin(values, others), size=size, fill_value=0)
+    x, y = _elements_of("intersect1d", ar1, ar2)
+    (values, first, starts), (others, second, _) = _elements(x), _elements(y)
+    in_both = lax.bitwise_and(starts, isin(values, others))
+    (place,) = nonzero(in_both, size=size, fill_value=0)
     common = take(values, place, 0, mode="clip")
+    missing = None
     if size is not None:
-        known = lax.reduce_sum(convert(isin(values, others), index_dtype()), (0,))
+        known = lax.reduce_sum(convert(in_both, index_dtype()), (0,))
         missing = lax.ge(lax.iota(index_dtype(), size), known)
-        fill = (
-            common[0]
-            if fill_value is None
-            else convert(  # type: ignore[index]
-                to_array(fill_value, "intersect1d"), common.aval.dtype
-            )
-        )
+        fill = _filling(common, known, fill_value)
         common = lax.select_n(missing, common, broadcast_array(fill, common.aval.shape))
     if not return_indices:
         return common
     there = searchsorted(others, common)
-    return common, take(first, place, 0, mode="clip"), take(second, there, 0, mode="clip")
+    found = [take(first, place, 0, mode="clip"), take(second, there, 0, mode="clip")]
+    if missing is not None:  # an index past the end where there is no element
+        found = [
+            lax.select_n(missing, i, lax.full_like(i, n.aval.size))
+            for i, n in zip(found, (x, y), strict=True)
+        ]
+    return common, *found
+
+
+def _filling(common: Array, known: Array, fill_value: Any) -> Array:
+    """What stands for elements that are missing: the value given, or the smallest element."""
+    if fill_value is not None:
+        return convert(to_array(fill_value, "intersect1d"), common.aval.dtype)
+    zero = lax.full_like(common, 0, shape=())
+    if not common.aval.size:
+        return zero
+    nothing = lax.eq(known, scalar(0, known.aval.dtype))
+    return lax.select_n(nothing, common[0], zero)  # type: ignore[index]
 
 
 def setdiff1d(
@@ -288,8 +343,14 @@ def setdiff1d(
     Array([1], dtype=int32)
     """
     x, y = to_array(ar1, "setdiff1d"), to_array(ar2, "setdiff1d", 1)
-    values = ravel(x) if assume_unique else unique(ravel(x))
-    (place,) = nonzero(isin(values, y, invert=True), size=size, fill_value=values.aval.size)
+    if x.aval.dtype.kind == "c":
+        x = convert(x, x.aval.dtype)
+    if assume_unique:
+        values, wanted = ravel(x), isin(ravel(x), y, invert=True)
+    else:
+        values, _, starts = _elements(x)
+        wanted = lax.bitwise_and(starts, isin(values, y, invert=True))
+    (place,) = nonzero(wanted, size=size, fill_value=values.aval.size)
     return take(values, place, 0, mode="fill", fill_value=0 if fill_value is None else fill_value)
 
 
@@ -307,12 +368,13 @@ def setxor1d(
     >>> jnp.setxor1d(jnp.array([1, 2]), jnp.array([2, 3]))
     Array([1, 3], dtype=int32)
     """
-    x, y = promote_dtypes("setxor1d", ar1, ar2)
-    x, y = unique(ravel(x)), unique(ravel(y))
-    both = lax.sort(lax.concatenate([x, y], 0), 0)
-    (place,) = nonzero(
-        lax.bitwise_not(isin(both, intersect1d(x, y))), size=size, fill_value=both.aval.size
+    x, y = _elements_of("setxor1d", ar1, ar2)
+    (x, _, x_starts), (y, _, y_starts) = _elements(x), _elements(y)
+    both, starts = lax.sort(
+        (lax.concatenate([x, y], 0), lax.concatenate([x_starts, y_starts], 0)), 0, True, 1
     )
+    in_one = lax.bitwise_not(lax.bitwise_and(isin(both, x), isin(both, y)))
+    (place,) = nonzero(lax.bitwise_and(starts, in_one), size=size, fill_value=both.aval.size)
     found = take(both, place, 0, mode="clip")
     if size is None:
         return found

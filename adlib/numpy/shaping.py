@@ -57,7 +57,7 @@ def size(a: Any, axis: Any = None) -> int:
 
 
 def isscalar(element: Any) -> bool:
-    """Whether a value is a number or has rank 0.
+    """Whether a value is a number or a text, or has rank 0.
 
     >>> import adlib.numpy as jnp
     >>> jnp.isscalar(2.0), jnp.isscalar(jnp.zeros(1))
@@ -65,7 +65,7 @@ def isscalar(element: Any) -> bool:
     """
     if isinstance(element, Array):
         return not element.aval.shape
-    return bool(np.isscalar(element)) and not isinstance(element, (str, bytes))
+    return bool(np.isscalar(element))
 
 
 def _new_shape(old: tuple[int, ...], count: int, new: Any) -> tuple[int, ...]:
@@ -116,6 +116,11 @@ def reshape(
     new = _new_shape(old, x.aval.size, shape)
     if order == "C":
         return x if new == old else lax.reshape(x, new)
+    if order == "A":
+        raise NotImplementedError(
+            f"order='A' asks for the layout in memory, which arrays do not show; use 'C' or 'F'."
+            f"{here()}"
+        )
     if order != "F":
         raise ValueError(f"Unexpected value for 'order': {order!r}; use 'C' or 'F'.{here()}")
     return transpose(lax.reshape(transpose(x), new[::-1]))
@@ -176,7 +181,24 @@ def transpose(a: Any, axes: Any = None) -> Array:
     return lax.transpose(x, tuple([axis_of(i, rank) for i in axes]))
 
 
-permute_dims = transpose
+def permute_dims(a: Any, /, axes: Any) -> Array:
+    """Axes in another order: axis ``i`` of the result is axis ``axes[i]`` of ``a``.
+
+    Raises TypeError where ``axes`` does not list each axis once.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.permute_dims(jnp.zeros((2, 3)), (1, 0)).shape
+    (3, 2)
+    """
+    x = to_array(a, "permute_dims")
+    order = tuple([operator.index(i) for i in axes])
+    rank = x.aval.ndim
+    if sorted(order) != list(range(rank)):
+        raise TypeError(
+            f"permute_dims: axes={order} does not list each of the {rank} axes of an array of "
+            f"shape {x.aval.shape} once.{here()}"
+        )
+    return lax.transpose(x, order)
 
 
 def matrix_transpose(x: Any, /) -> Array:
@@ -269,6 +291,8 @@ def expand_dims(a: Any, axis: Any) -> Array:
     (1, 3)
     """
     x = to_array(a, "expand_dims")
+    if axis is None:
+        raise TypeError(f"expand_dims: axis is an int or several, got None.{here()}")
     count = len(axis) if isinstance(axis, (tuple, list)) else 1
     return lax.expand_dims(x, axes_of(axis, x.aval.ndim + count))
 
@@ -286,6 +310,8 @@ def broadcast_to(array: Any, shape: Any, *, out_sharding: None = None) -> Array:
     """
     x = to_array(array, "broadcast_to")
     sizes = shape_of(shape)
+    if builtins.any([n < 0 for n in sizes]):
+        raise TypeError(f"broadcast_to: sizes must not be negative, got shape {sizes}.{here()}")
     old = x.aval.shape
     fits = len(old) <= len(sizes) and builtins.all(
         [n in (1, m) for n, m in zip(old[::-1], sizes[::-1], strict=False)]
@@ -366,7 +392,8 @@ def _sequence(name: str, arrays: Any) -> list[Array]:
     """The items of an argument such as ``[x, y]`` or an array, as Arrays."""
     if isinstance(arrays, (np.ndarray, Array)):
         if not arrays.ndim:
-            raise ValueError(f"{name} needs a sequence of arrays, got one of rank 0.{here()}")
+            error = TypeError if name == "stack" else ValueError
+            raise error(f"{name} needs a sequence of arrays, got one of rank 0.{here()}")
         arrays = list(to_array(arrays, name))
     elif not isinstance(arrays, (list, tuple)):
         raise not_an_array(arrays, name, 0)
@@ -436,8 +463,9 @@ def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Ar
     """
     if out is not None:
         raise NotImplementedError("The 'out' argument to jnp.stack is not supported.")
-    if isinstance(arrays, Array) and not axis and dtype is None and arrays.aval.shape:
-        return arrays
+    joined = isinstance(arrays, Array) and dtype is None and type(axis) is int and axis == 0
+    if joined and arrays.aval.shape and arrays.aval.shape[0]:
+        return arrays  # type: ignore[no-any-return]
     xs = _sequence("stack", arrays)
     if not xs:
         raise ValueError(f"Need at least one array to stack.{here()}")
@@ -516,7 +544,7 @@ def block(arrays: Any) -> Array:
 
     def depth_of(item: Any) -> int:
         if isinstance(item, tuple):
-            raise TypeError("jnp.block takes nested lists, not tuples.")
+            raise ValueError("jnp.block takes nested lists, not tuples.")
         if not isinstance(item, list):
             return 0
         if not item:

@@ -32,7 +32,7 @@ from adlib.numpy.ufuncs import remainder, true_divide
 
 
 def _sliding_products(name: str, x: Array, y: Array, mode: str, precision: Any) -> Array:
-    """``out[k] = sum_j x[j] y[k - j]`` as a product with the matrix of shifted copies of x."""
+    """``out[k] = sum_j x[j] y[k - j]``: the longer one slides over the shorter, reversed."""
     n, m = x.aval.shape[0], y.aval.shape[0]
     if mode == "full":
         start, count = 0, n + m - 1
@@ -44,11 +44,12 @@ def _sliding_products(name: str, x: Array, y: Array, mode: str, precision: Any) 
         raise ValueError(f"mode must be one of ['full', 'same', 'valid'], got {mode!r}{here()}")
     if n < m:
         x, y, n, m = y, x, m, n
-    padded = lax.pad(x, scalar(0, x.aval.dtype), [(m - 1, m - 1, 0)])
-    # row k of the windows holds x[k - m + 1], …, x[k]
-    rows = (start + np.arange(count))[:, None] + np.arange(m)
-    windows = take(padded, rows, 0, mode="clip")
-    return dot(windows, lax.rev(y, (0,)), precision=precision)
+    # element k of the whole is reached when x[k - m + 1], …, x[k] lie under y
+    padding = [(m - 1 - start, start + count - n)]
+    weak = x.aval.weak_type and y.aval.weak_type
+    signal, window = lax.expand_dims(x, (0, 1)), lax.expand_dims(lax.rev(y, (0,)), (0, 1))
+    out = lax.conv_general_dilated(signal, window, (1,), padding, precision=precision)
+    return convert(lax.reshape(out, (count,)), x.aval.dtype, weak)
 
 
 def convolve(
@@ -111,8 +112,23 @@ def _vectors(name: str, a: Any, v: Any, preferred: Any) -> list[Array]:
             f"{name}: inputs cannot be empty, got shapes {x.aval.shape} and {y.aval.shape}.{here()}"
         )
     if preferred is not None:
-        x, y = (convert(z, dtypes.canonicalize_dtype(preferred)) for z in (x, y))
+        wanted = _fitting(name, [to_array(z, name) for z in (a, v)], preferred)
+        x, y = (convert(z, wanted) for z in (x, y))
     return [x, y]
+
+
+def _fitting(name: str, given: list[Array], preferred: Any) -> Any:
+    """``preferred_element_type`` as a dtype, where it can hold products of what was given."""
+    wanted = dtypes.canonicalize_dtype(preferred)
+    own, _ = dtypes.promote(*[(x.aval.dtype, x.aval.weak_type) for x in given])
+    kinds = {"b": "biuf", "i": "iuf", "u": "iuf", "f": "f", "c": "c"}[dtypes.kind(own)]
+    if dtypes.kind(wanted) not in kinds or wanted.itemsize < own.itemsize:
+        raise TypeError(
+            f"{name}: preferred_element_type must not be of another kind or narrower than the "
+            f"arguments, got {wanted} for {own}.{here()}\n"
+            "  Repair: convert the result with .astype(...)."
+        )
+    return wanted
 
 
 # -------------------------------------------------------------------- interpolation
@@ -127,7 +143,7 @@ def interp(
       x: where to evaluate, of any shape.
       xp, fp: vectors of points (ascending) and values.
       left, right: values outside; by default those at the ends; "extrapolate" continues.
-      period: makes the points periodic.
+      period: makes the points periodic; there is then no outside.
 
     >>> import adlib.numpy as jnp
     >>> jnp.interp(jnp.array([0.5, 5.0]), jnp.array([0.0, 1.0]), jnp.array([0.0, 10.0]))
@@ -140,10 +156,15 @@ def interp(
             f"{xp.aval.shape} and {fp.aval.shape}{here()}"
         )
     x, xp = (convert(v, v.aval.dtype) for v in promote_dtypes_inexact("interp", x, xp))
+    if x.aval.dtype.kind == "c":
+        raise ValueError(
+            f"jnp.interp: points have an order, so x and xp cannot be complex.{here()}\n"
+            "  Repair: the values fp may be."
+        )
     (fp,) = promote_dtypes_inexact("interp", fp)
     if period is not None:
-        if left is not None or right is not None:
-            raise ValueError(f"interp: left and right have no meaning with a period{here()}")
+        if isinstance(period, (int, float)):
+            period = abs(period)
         x, xp = remainder(x, period), remainder(xp, period)
         order = lax.sort((xp, lax.iota(np.dtype(np.int32), xp.aval.size)), 0, True, 1)[1]
         xp, fp = take(xp, order, mode="clip"), take(fp, order, mode="clip")
@@ -187,10 +208,20 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     >>> jnp.ediff1d(jnp.array([1, 4, 9]))
     Array([3, 5], dtype=int32)
     """
-    x = diff(ravel(to_array(ary, "ediff1d")))
+    given = to_array(ary, "ediff1d")
+    if given.aval.dtype.kind == "b":
+        raise TypeError(
+            f"ediff1d does not subtract booleans.{here()}\n  Repair: jnp.diff says where "
+            "neighbours differ; x.astype(int) gives differences of 0 and 1."
+        )
+    x = diff(ravel(given))
     parts = [to_begin, x, to_end]
     return concatenate(
-        [ravel(convert(to_array(p, "ediff1d"), x.aval.dtype)) for p in parts if p is not None]
+        [
+            ravel(convert(to_array(p, "ediff1d"), x.aval.dtype, x.aval.weak_type))
+            for p in parts
+            if p is not None
+        ]
     )
 
 
@@ -215,6 +246,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int | None = N
     if len(spacings) != len(axes):
         raise TypeError(f"{len(varargs)} spacing arguments do not fit axis={axes}{here()}")
     results = [_gradient_along(x, h, d) for h, d in zip(spacings, axes, strict=True)]
+    if not varargs:
+        results = [convert(r, r.aval.dtype, x.aval.weak_type) for r in results]
     return results[0] if len(results) == 1 else results
 
 
@@ -231,7 +264,8 @@ def _gradient_along(x: Array, spacing: Any, axis: int) -> Array:
     steps = lax.slice_in_dim(x, 1, n) - lax.slice_in_dim(x, 0, n - 1)  # type: ignore[operator]
     if not h.aval.ndim:
         slopes = true_divide(steps, h)
-        inner = (lax.slice_in_dim(slopes, 0, n - 2) + lax.slice_in_dim(slopes, 1, n - 1)) * 0.5
+        later, earlier = lax.slice_in_dim(x, 2, n), lax.slice_in_dim(x, 0, n - 2)
+        inner = true_divide(lax.sub(later, earlier), lax.mul(h, scalar(2, dtype)))
     else:
         if h.aval.shape != (n,):
             raise ValueError(
@@ -283,6 +317,8 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, period: Any = 2 * math.p
     Array([0., 0.], dtype=float32)
     """
     (p,) = promote_dtypes_inexact("unwrap", p)
+    if p.aval.dtype.kind == "c":
+        raise ValueError(f"unwrap takes angles, which are real, got {p.aval.str_short()}.{here()}")
     axis = axis_of(axis, p.aval.ndim)
     if p.aval.shape[axis] < 2:
         return p
@@ -326,10 +362,16 @@ def cov(
     """
     x = _variables(m, rowvar)
     if y is not None:
-        x = concatenate([x, _variables(y, rowvar)], 0)
+        other = _variables(y, rowvar)
+        if other.aval.shape[1] != x.aval.shape[1]:
+            raise ValueError(
+                "cov: m and y must have as many samples each, got variables of shapes "
+                f"{x.aval.shape} and {other.aval.shape}.{here()}"
+            )
+        x = concatenate([x, other], 0)
     (x,) = promote_dtypes_inexact("cov", x)
     if dtype is not None:
-        x = convert(x, wanted_dtype(dtype, "cov"))
+        x = convert(x, _inexact_dtype("cov", dtype))
     ddof = (0 if bias else 1) if ddof is None else ddof
     weights = _sample_weights(x, fweights, aweights)
     centre, total = average(x, axis=1, weights=weights, returned=True)
@@ -346,6 +388,13 @@ def cov(
     other = lax.conj(other) if x.aval.dtype.kind == "c" else other
     result = true_divide(dot(x, other.T), scale)  # type: ignore[attr-defined]
     return lax.squeeze(result, [d for d, n in enumerate(result.aval.shape) if n == 1])
+
+
+def _inexact_dtype(name: str, dtype: Any) -> Any:
+    found = wanted_dtype(dtype, name)
+    if not dtypes.is_inexact(found):
+        raise ValueError(f"{name}: dtype must be floating or complex, got {dtype}.{here()}")
+    return found
 
 
 def _variables(m: Any, rowvar: bool) -> Array:
@@ -382,7 +431,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, dtype: Any = None) -> A
     >>> jnp.corrcoef(jnp.array([[0.0, 2.0], [0.0, 4.0]])).shape
     (2, 2)
     """
-    c = cov(x, y, rowvar, dtype=dtype)
+    c = cov(x, y, rowvar, dtype=None if dtype is None else _inexact_dtype("corrcoef", dtype))
     if not c.aval.ndim:
         return true_divide(c, c)
     size = c.aval.shape[0]

@@ -91,10 +91,18 @@ def argsort(
     return lax.rev(reverse, (axis,))
 
 
-def _check_kth(name: str, kth: Any, length: int) -> None:
-    k = operator.index(kth)
+def _cut(name: str, ordered: Array, kth: Any, axis: int) -> tuple[Array, Array]:
+    """A sorted array up to and with place ``kth``, and the rest.
+
+    No order is promised on either side. JAX's is that of the smallest elements, then the
+    largest, or then the indices that remain; what shows is the same here.
+    """
+    k, length = operator.index(kth), ordered.aval.shape[axis]
     if not -length <= k < length:
         raise ValueError(f"kth({k}) out of bounds ({length}) in {name}{here()}")
+    split = k % length + 1
+    lower = lax.slice_in_dim(ordered, 0, split, axis=axis)
+    return lower, lax.slice_in_dim(ordered, split, length, axis=axis)
 
 
 def partition(a: Any, kth: int, axis: int = -1) -> Array:
@@ -105,8 +113,8 @@ def partition(a: Any, kth: int, axis: int = -1) -> Array:
     Array([1, 2, 3], dtype=int32)
     """
     x, axis = _along("partition", a, axis)
-    _check_kth("partition", kth, x.aval.shape[axis])
-    return lax.sort(x, axis, True, 1)
+    lower, upper = _cut("partition", lax.sort(x, axis, True, 1), kth, axis)
+    return lax.concatenate([lower, lax.rev(upper, (axis,))], axis)
 
 
 def argpartition(a: Any, kth: int, axis: int = -1) -> Array:
@@ -117,8 +125,9 @@ def argpartition(a: Any, kth: int, axis: int = -1) -> Array:
     Array([1, 2, 0], dtype=int32)
     """
     x, axis = _along("argpartition", a, axis)
-    _check_kth("argpartition", kth, x.aval.shape[axis])
-    return argsort(x, axis, dtype=_INT32)
+    lower, upper = _cut("argpartition", argsort(x, axis, dtype=_INT32), kth, axis)
+    places = lax.concatenate([lower, lax.sort(upper, axis)], axis)
+    return convert(places, _INT32, x.aval.weak_type)
 
 
 def lexsort(keys: Any, axis: int = -1) -> Array:
@@ -150,7 +159,7 @@ def sort_complex(a: Any) -> Array:
     """
     x = sort(to_array(a, "sort_complex"))
     (x,) = promote_dtypes_inexact("sort_complex", x)
-    return convert(x, dtypes.complex_of(x.aval.dtype), x.aval.weak_type)
+    return convert(x, dtypes.complex_of(x.aval.dtype))
 
 
 # ------------------------------------------------------------------------- searching
@@ -174,10 +183,7 @@ def searchsorted(
     """
     if side not in ("left", "right"):
         raise ValueError(f"invalid argument side={side!r}, expected 'left' or 'right'{here()}")
-    if method not in ("scan", "scan_unrolled", "sort", "compare_all"):
-        raise ValueError(
-            f"method={method!r} not understood: 'scan', 'scan_unrolled', 'sort' or 'compare_all'."
-        )
+    _check_method(method)
     a, v = promote_dtypes("searchsorted", a, v)
     if a.aval.ndim != 1:
         raise ValueError(f"a should be 1-dimensional, got shape {a.aval.shape}{here()}")
@@ -198,6 +204,14 @@ def searchsorted(
         high = lax.select_n(going, lax.select_n(lax.lt(low, high), high, middle), high)
         low = lax.select_n(going, low, lax.add(middle, scalar(1, integer)))
     return low
+
+
+def _check_method(method: Any) -> None:
+    if method not in ("scan", "scan_unrolled", "sort", "compare_all"):
+        raise ValueError(
+            f"method={method!r} not understood: 'scan', 'scan_unrolled', 'sort' or 'compare_all'."
+            f"{here()}"
+        )
 
 
 def _before(x: Array, y: Array) -> Array:
@@ -223,6 +237,8 @@ def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = Non
     Array([1, 3], dtype=int32)
     """
     x, edges = to_array(x, "digitize", 0), to_array(bins, "digitize", 1)
+    if method is not None:
+        _check_method(method)
     if edges.aval.ndim != 1:
         raise ValueError(f"digitize: bins must be a 1-dimensional array; got {edges.aval}{here()}")
     count = edges.aval.shape[0]
@@ -270,4 +286,6 @@ def bincount(
         )
     place = lax.max(x, scalar(0, integer))
     zeros = lax.full((length,), scalar(0, counts.aval.dtype))
+    if not length:
+        return zeros
     return zeros.at[place].add(broadcast_array(counts, x.aval.shape), mode="drop")

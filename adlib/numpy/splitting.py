@@ -169,6 +169,10 @@ def repeat(
     length = x.aval.shape[axis]
     if total_repeat_length is None:
         counts = known_integers("argument repeats of jnp.repeat", repeats)
+        if counts.size and counts.min() < 0:
+            raise TypeError(
+                f"repeat: the numbers of repetitions must not be negative, got {repeats}.{here()}"
+            )
         if counts.size == 1:
             return _repeat_each(x, int(counts.reshape(())), axis)
         if counts.shape != (length,):
@@ -186,6 +190,8 @@ def repeat(
     ends = lax.cumsum(lax.reshape(ends, (length,)), 0)
     # how many elements have ended at each place is the index of the one that stands there
     total = operator.index(total_repeat_length)
+    if total < 0:
+        raise TypeError(f"repeat: total_repeat_length must not be negative, got {total}.{here()}")
     place = lax.broadcasted_iota(integer, (total, length), 0)
     ended = lax.ge(place, lax.broadcast_in_dim(ends, (total, length), (1,)))
     index = lax.reduce_sum(convert(ended, integer), (1,))
@@ -322,6 +328,8 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Array:
     Array([1, 2], dtype=int32)
     """
     x = to_array(filt, "trim_zeros")
+    if not x.aval.shape:
+        return x
     places = np.nonzero(known_integers("argument filt of jnp.trim_zeros", x))
     for d in axes_of(axis, x.aval.ndim):
         found, size = places[d], x.aval.shape[d]

@@ -12,7 +12,7 @@ from adlib import lax
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
-from adlib.numpy.axes import axes_of, axis_of
+from adlib.numpy.axes import axes_of, axis_of, has_names, split_names
 from adlib.numpy.creation import wanted_dtype
 from adlib.numpy.makers import no_out, truth
 from adlib.numpy.promotion import (
@@ -25,6 +25,7 @@ from adlib.numpy.promotion import (
 )
 from adlib.numpy.reductions import (
     accumulation_dtype,
+    mask_of,
     masked,
     sum,
 )
@@ -41,18 +42,33 @@ def _computed_in(dtype: Any) -> Any:
 
 def _result_dtype(x: Array, dtype: Any, what: str) -> Any:
     if dtype is not None:
-        return wanted_dtype(dtype, what)
+        wanted = wanted_dtype(dtype, what)
+        if dtypes.kind(wanted) == "b":
+            raise TypeError(
+                f"jnp.{what}: there is no division of booleans, so dtype cannot be bool.{here()}"
+                "\n  Repair: leave dtype out, or give a floating one."
+            )
+        return wanted
     own = x.aval.dtype
     return float_for(own)
 
 
-def _count(x: Array, axes: tuple[int, ...], where: Any, dtype: Any, keepdims: bool) -> Array:
+def _all_axes(axis: Any, ndim: int) -> tuple[Any, ...]:
+    """Axes of the array, counted from the front, and then the names of axes of ``vmap``."""
+    axis, names = split_names(axis)
+    return (*axes_of(axis, ndim), *names)
+
+
+def _count(
+    x: Array, axes: tuple[Any, ...], where: Any, dtype: Any, keepdims: bool, what: str
+) -> Array:
     """How many elements are averaged: a constant, or counted where there is a mask."""
     if where is None:
-        return scalar(math.prod([x.aval.shape[a] for a in axes]), dtype)
-    mask = truth(to_array(where, "where"))
+        sizes = [lax.axis_size(a) if isinstance(a, str) else x.aval.shape[a] for a in axes]
+        return scalar(math.prod(sizes), dtype)
+    mask = mask_of(where, what)
     mask = broadcast_array(mask, broadcast_shapes(x.aval.shape, mask.aval.shape))
-    return sum(mask, axis=axes_of(axes, mask.aval.ndim), dtype=dtype, keepdims=keepdims)
+    return sum(mask, axis=axes, dtype=dtype, keepdims=keepdims)
 
 
 def mean(
@@ -68,8 +84,9 @@ def mean(
 
     Args:
       a: array or number.
-      axis: None, int, or tuple of ints.
-      dtype: of the result; by default that of ``a``, float32 for integers.
+      axis: None, int, or tuple of ints; names of axes of ``vmap`` may be among them.
+      dtype: of the result; by default that of ``a``, float32 for integers. An integer dtype is
+        computed in too, so the mean is cut to an integer.
       keepdims: keep reduced axes, with size 1.
       where: boolean array: which elements count.
 
@@ -80,15 +97,17 @@ def mean(
     no_out("mean", out)
     x = to_array(a, "mean")
     aval = x.aval
-    if dtype is None and where is None and not keepdims and aval.dtype.char in "fdFD":
+    plain = dtype is None and where is None and not keepdims
+    if plain and aval.dtype.char in "fdFD" and not has_names(axis):
         axes = axes_of(axis, len(aval.shape))
         count = scalar(math.prod([aval.shape[i] for i in axes]), aval.dtype)
         return lax.div_p.bind(sum(x, axis=axes), count)
     result = _result_dtype(x, dtype, "mean")
-    work = _computed_in(result)
-    axes = axes_of(axis, x.aval.ndim)
-    total = sum(convert(x, work), axis=axes, keepdims=keepdims, where=where)
-    average = lax.div(total, _count(x, axes, where, work, keepdims))
+    work = _computed_in(result) if dtypes.is_inexact(result) else result
+    axes = _all_axes(axis, x.aval.ndim)
+    mask = None if where is None else mask_of(where, "mean")
+    total = sum(convert(x, work), axis=axes, dtype=work, keepdims=keepdims, where=mask)
+    average = lax.div(total, _count(x, axes, mask, work, keepdims, "mean"))
     return convert(average, result)
 
 
@@ -107,8 +126,8 @@ def average(
     """
     if weights is None:
         (x,) = promote_dtypes_inexact("average", a)
-        result = mean(x, axis=axis, keepdims=keepdims)
         axes = axes_of(axis, x.aval.ndim)
+        result = mean(x, axis=axes, keepdims=keepdims)
         count = scalar(math.prod([x.aval.shape[i] for i in axes]), result.aval.dtype)
         return (result, broadcast_array(count, result.aval.shape)) if returned else result
     x, w = promote_dtypes_inexact("average", a, weights)
@@ -146,6 +165,7 @@ def var(
 
     Args:
       ddof: subtracted from the number of elements in the divisor; 1 for an unbiased estimate.
+      dtype: of the result; by default a real one. That of complex numbers can only be complex.
       mean: the mean, if it is known already, with the reduced axes kept.
       correction: another name of ``ddof``.
 
@@ -159,17 +179,22 @@ def var(
             raise ValueError("ddof and correction can't be provided simultaneously.")
         ddof = correction
     x = to_array(a, "var")
-    if dtype is not None and dtypes.is_complex(dtypes.as_dtype(dtype)):
-        raise ValueError(f"var: a variance is real, so dtype={dtype} cannot be complex.{here()}")
-    result = dtypes.real_of(_result_dtype(x, dtype, "var"))
+    result = _result_dtype(x, dtype, "var")
+    if dtype is None:
+        result = dtypes.real_of(result)
+    elif x.aval.dtype.kind == "c" and not dtypes.is_complex(result):
+        raise ValueError(
+            f"jnp.var: the variance of complex numbers takes a complex dtype, got {result}."
+            f"{here()}\n  Repair: leave dtype out and convert the result, which is real."
+        )
     work = _computed_in(x.aval.dtype)
     x = convert(x, work)
-    axes = axes_of(axis, x.aval.ndim)
+    axes = _all_axes(axis, x.aval.ndim)
     if where is not None:
-        x = masked(x, where, 0)  # what does not count must not reach the derivative either
+        x = masked(x, where, 0, "var")  # what does not count must not reach the derivative either
     if mean is None:
         centre = sum(x, axis=axes, keepdims=True, where=where)
-        centre = lax.div(centre, _count(x, axes, where, work, True))
+        centre = lax.div(centre, _count(x, axes, where, work, True, "var"))
     else:
         centre = convert(to_array(mean, "var"), work)
     distance = lax.sub(x, centre)
@@ -178,7 +203,7 @@ def var(
     else:
         distance2 = lax.square(distance)
     real = distance2.aval.dtype
-    count = _count(x, axes, where, real, keepdims)
+    count = _count(x, axes, where, real, keepdims, "var")
     free = lax.sub(count, convert(to_array(ddof, "var"), real))
     total = sum(distance2, axis=axes, keepdims=keepdims, where=where)
     quotient = lax.div(total, free)
@@ -229,6 +254,10 @@ def _running(
         x = lax.select_n(lax.ne(x, x), x, lax.full_like(x, fill))
     own = x.aval.dtype
     found = accumulation_dtype(own, wide=False) if dtype is None else wanted_dtype(dtype, name)
+    if dtypes.kind(found) == "b":
+        # a sum of truth values is their or, a product their and
+        either = lax.cummax if operation is lax.cumsum else lax.cummin
+        return convert(either(convert(truth(x), np.dtype(np.int8)), axis), found)
     return operation(convert(x, found), axis)
 
 

@@ -28,7 +28,9 @@ from adlib.numpy.shaping import concatenate, ravel, reshape
 
 
 def _indices(name: str, indices: Any, error: type[Exception] = TypeError) -> Array:
-    index = array(indices) if isinstance(indices, (list, tuple)) else to_array(indices, name, 1)
+    index = to_array(indices, name, 1)
+    if index.aval.dtype.kind == "b" and name in ("take", "put"):
+        index = convert(index, index_dtype())
     if not dtypes.is_integer(index.aval.dtype):
         raise error(
             f"{name}: indices must have an integer type, got {index.aval.str_short()}.{here()}\n"
@@ -49,7 +51,12 @@ def _in_mode(index: Array, size: int, mode: Any) -> tuple[Array, Any]:
         return lax.clamp(scalar(0, dtype), index, scalar(size - 1, dtype)), "promise_in_bounds"
     if mode == "raise":
         raise NotImplementedError("Mode 'raise' is not supported: use 'fill', 'clip' or 'wrap'.")
-    return index, "fill" if mode is None else mode
+    if mode not in (None, "fill"):
+        raise ValueError(
+            f"Invalid mode {mode!r} for indices out of bounds: use 'fill', 'clip' or 'wrap'."
+            f"{here()}"
+        )
+    return index, "fill"
 
 
 def take(
@@ -122,13 +129,15 @@ def take_along_axis(
     mode: Any = None,
     fill_value: Any = None,
     *,
-    wrap_negative_indices: bool = True,
+    wrap_negative_indices: bool | None = None,
 ) -> Array:
     """Elements along an axis, with other indices in every row: what ``argsort`` gives.
 
     Args:
       indices: integer array of the rank of ``arr``; other axes broadcast.
-      mode, fill_value: as for ``take``.
+      mode: for indices out of bounds, as for ``x.at[i].get``: "fill" (the default), "clip" or
+        "promise_in_bounds".
+      fill_value: as for ``take``.
       wrap_negative_indices: whether -1 is the last element.
 
     >>> import adlib.numpy as jnp
@@ -143,12 +152,12 @@ def take_along_axis(
             raise ValueError(f"indices must be 1D if axis=None, got ndim={index.aval.ndim}{here()}")
         return take(x, index, None, None, mode, fill_value=fill_value)
     axis = axis_of(axis, x.aval.ndim)
-    if mode == "wrap":
-        index, mode = _in_mode(index, x.aval.shape[axis], mode)
     places = _along_axis("take_along_axis", x, index, axis)
     mode = "fill" if mode is None else mode
     return x.at[places].get(  # type: ignore[attr-defined,no-any-return]
-        mode=mode, fill_value=fill_value, wrap_negative_indices=wrap_negative_indices
+        mode=mode,
+        fill_value=fill_value,
+        wrap_negative_indices=wrap_negative_indices is not False,
     )
 
 
@@ -189,6 +198,10 @@ def put_along_axis(
 def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = True) -> Array:
     """A copy with values put at indices of the flattened array; needs ``inplace=False``.
 
+    Args:
+      mode: for indices out of bounds: "clip" to the nearest valid one (the default, with
+        negative ones counted from the end), or "wrap" around.
+
     >>> import adlib.numpy as jnp
     >>> jnp.put(jnp.zeros(3), jnp.array([0, 2]), 5.0, inplace=False)
     Array([5., 0., 5.], dtype=float32)
@@ -198,9 +211,11 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Tr
     values = ravel(to_array(v, "put", 2))
     if not index.aval.size or not values.aval.size:
         return x
-    index, how = _in_mode(index, x.aval.size, mode)
+    if mode is None:
+        how: Any = "clip"
+    else:
+        index, how = _in_mode(index, x.aval.size, mode)
     values = values[np.arange(index.aval.size) % values.aval.size]  # type: ignore[index]
-    how = "drop" if how == "fill" else how
     return reshape(ravel(x).at[index].set(values, mode=how), x.aval.shape)  # type: ignore[attr-defined]
 
 
@@ -222,7 +237,8 @@ def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = True) -> Array:
     rank = lax.sub(lax.cumsum(convert(flat, index_dtype()), 0), scalar(1, index_dtype()))
     size = scalar(values.aval.size, index_dtype())
     turn = values[lax.rem(lax.max(rank, scalar(0, index_dtype())), size)]  # type: ignore[index]
-    return reshape(lax.select_n(flat, ravel(x), convert(turn, x.aval.dtype)), x.aval.shape)
+    turn = convert(turn, x.aval.dtype, x.aval.weak_type)
+    return reshape(lax.select_n(flat, ravel(x), turn), x.aval.shape)
 
 
 def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: Any = 0) -> Array:
@@ -263,7 +279,6 @@ def compress(
     """
     if out is not None:
         raise NotImplementedError("The 'out' argument to jnp.compress is not supported.")
-    condition = array(condition) if isinstance(condition, (list, tuple)) else condition
     mask = truth(to_array(condition, "compress"))
     x = to_array(a, "compress", 1)
     if mask.aval.ndim != 1:
@@ -272,10 +287,29 @@ def compress(
         x, axis = ravel(x), 0
     axis = axis_of(axis, x.aval.ndim)
     length = x.aval.shape[axis]
+    _fits_condition(mask, length, size)
     if mask.aval.size > length:
         mask = lax.slice_in_dim(mask, 0, length)
+    to_array(fill_value, "compress", 2)
     (index,) = nonzero(mask, size=size, fill_value=length)
     return take(x, index, axis, mode="fill", fill_value=fill_value)
+
+
+def _fits_condition(mask: Array, length: int, size: int | None) -> None:
+    count = mask.aval.size
+    if size is not None:
+        if not 0 <= size <= count:
+            raise ValueError(
+                f"size={size} is negative, or more than the {count} entries of the condition can "
+                f"choose.{here()}"
+            )
+    elif count > length:
+        known = known_integers("condition of jnp.compress and jnp.extract (give size=)", mask)
+        if known[length:].any():
+            raise ValueError(
+                f"The condition chooses elements that are out of bounds: it has {count} entries, "
+                f"and the array {length} along the axis.{here()}"
+            )
 
 
 def argwhere(a: Any, *, size: int | None = None, fill_value: Any = None) -> Array:
@@ -346,7 +380,9 @@ def ravel_multi_index(
     if len(multi_index) != len(sizes):
         raise ValueError(f"len(multi_index)={len(multi_index)} != len(dims)={len(sizes)}{here()}")
     integer = index_dtype() if dtype is None else dtypes.canonicalize_dtype(dtype)
-    columns = [convert(_indices("ravel_multi_index", i), integer) for i in multi_index]
+    if not dtypes.is_integer(integer):
+        raise ValueError(f"ravel_multi_index: dtype={integer} is not an integer type.{here()}")
+    columns = [convert(_indices("ravel_multi_index", i, ValueError), integer) for i in multi_index]
     if mode == "raise":
         for column, size in zip(columns, sizes, strict=True):
             known = known_integers("index given to ravel_multi_index in mode 'raise'", column)
@@ -402,7 +438,10 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
     Array([1, 9, 2], dtype=int32)
     """
     x = to_array(arr, "insert")
-    new = array(values) if isinstance(values, (list, tuple)) else to_array(values, "insert", 2)
+    new = to_array(values, "insert", 2)
+    if not isinstance(obj, slice):
+        to_array(obj, "insert", 1)
+    weak = x.aval.weak_type
     if axis is None:
         x, axis = ravel(x), 0
     axis = axis_of(axis, x.aval.ndim)
@@ -438,7 +477,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
     before = (slice(None),) * axis
     result = result.at[(*before, np.nonzero(kept)[0])].set(x)
     sizes = (*x.aval.shape[:axis], len(where), *x.aval.shape[axis + 1 :])
-    return result.at[(*before, target)].set(broadcast_array(new, sizes))  # type: ignore[no-any-return]
+    result = result.at[(*before, target)].set(broadcast_array(new, sizes))
+    return convert(result, result.aval.dtype, weak)
 
 
 def delete(
@@ -459,7 +499,15 @@ def delete(
     axis = axis_of(axis, x.aval.ndim)
     length = x.aval.shape[axis]
     keep = np.ones(length, bool)
-    gone = obj if isinstance(obj, slice) else known_integers("argument obj of jnp.delete", obj)
+    if isinstance(obj, slice):
+        gone: Any = obj
+    else:
+        to_array(obj, "delete", 1)
+        gone = known_integers("argument obj of jnp.delete", obj)
+        if gone.dtype.kind not in "iub":
+            raise ValueError(
+                f"delete: obj must hold integers or booleans, got {gone.dtype}.{here()}"
+            )
     if not isinstance(gone, slice) and gone.dtype.kind not in "b":
         if gone.size and (gone.min() < -length or gone.max() >= length):
             raise ValueError(
@@ -477,7 +525,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Array:
     >>> jnp.append(jnp.array([1, 2]), 3)
     Array([1, 2, 3], dtype=int32)
     """
-    x, y = to_arrays("append", arr, array(values) if isinstance(values, (list, tuple)) else values)
+    x, y = to_arrays("append", arr, values)
     if axis is None:
         x, y, axis = ravel(x), ravel(y), 0
     return concatenate([x, y], axis)

@@ -106,12 +106,32 @@ def iterable(y: Any) -> bool:
 
 
 def save(file: Any, arr: Any, allow_pickle: bool = True) -> None:
-    """Write an array to a ``.npy`` file."""
+    """Write an array to a ``.npy`` file.
+
+    >>> import adlib.numpy as jnp
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> jnp.save(file, jnp.arange(3))
+    >>> file.getvalue()[1:6]
+    b'NUMPY'
+    """
     np.save(file, np.asarray(to_array(arr, "save", 1)), allow_pickle=allow_pickle)
 
 
-def savez(file: Any, *args: Any, **kwds: Any) -> None:
-    """Write several arrays to a ``.npz`` file, by position or by name."""
+def savez(file: Any, *args: Any, allow_pickle: bool = True, **kwds: Any) -> None:
+    """Write several arrays to a ``.npz`` file, by position or by name.
+
+    Args:
+      allow_pickle: accepted for NumPy's sake; numbers need no pickles.
+
+    >>> import adlib.numpy as jnp
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> jnp.savez(file, jnp.arange(3), b=jnp.ones(2))
+    >>> _ = file.seek(0)
+    >>> jnp.load(file)["b"]
+    array([1., 1.], dtype=float32)
+    """
     np.savez(
         file,
         *[np.asarray(to_array(a, "savez")) for a in args],
@@ -120,7 +140,16 @@ def savez(file: Any, *args: Any, **kwds: Any) -> None:
 
 
 def load(file: Any, *args: Any, **kwargs: Any) -> Any:
-    """Read what ``save`` or ``savez`` has written: an array, or a mapping of names to arrays."""
+    """Read what ``save`` or ``savez`` has written: an array, or a mapping of names to arrays.
+
+    >>> import adlib.numpy as jnp
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> jnp.save(file, jnp.arange(3))
+    >>> _ = file.seek(0)
+    >>> jnp.load(file)
+    Array([0, 1, 2], dtype=int32)
+    """
     found = np.load(file, *args, **kwargs)
     if isinstance(found, np.ndarray):
         if found.dtype == np.dtype("V2"):  # how bfloat16 comes back from a file
@@ -132,7 +161,16 @@ def load(file: Any, *args: Any, **kwargs: Any) -> Any:
 def fromfile(
     file: Any, dtype: Any = float, count: int = -1, sep: str = "", offset: int = 0
 ) -> Array:
-    """Numbers from a binary file, or from a text file where ``sep`` is given."""
+    """Numbers from a binary file, or from a text file where ``sep`` is given.
+
+    >>> import adlib.numpy as jnp
+    >>> import io, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "numbers.txt")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("1.5 2.5")
+    >>> jnp.fromfile(path, sep=" ")
+    Array([1.5, 2.5], dtype=float32)
+    """
     return array(np.fromfile(file, dtypes.as_dtype(dtype), count, sep, offset))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from adlib.numpy.makers import (
     unary,
 )
 from adlib.numpy.promotion import (
+    broadcast_shapes,
     convert,
     promote,
     promote_dtypes,
@@ -147,9 +149,10 @@ def power(x: Any, y: Any, /) -> Array:
             (x.aval.dtype, x.aval.weak_type), (y.aval.dtype, y.aval.weak_type)
         )
         weak = x.aval.weak_type and y.aval.weak_type
+        broadcast_shapes(x.aval.shape, y.aval.shape, what="power")
         x, y = promote_ranks("power", [convert(x, dtype, weak), y])
         return lax.pow(x, y)
-    weak = x.aval.weak_type and y.aval.weak_type
+    weak = x.aval.weak_type and y.aval.weak_type and not (x.aval.shape or y.aval.shape)
     x, y = promote_numbers("power", x, y)
     if dtypes.is_integer(x.aval.dtype):
         x, y = (convert(v, v.aval.dtype, weak) for v in (x, y))
@@ -329,13 +332,17 @@ ceil = _rounding(
     "jnp.ceil(jnp.array([-1.5, 1.5]))",
     "Array([-1.,  2.], dtype=float32)",
 )
-trunc = _rounding(
-    "trunc",
-    "The nearest whole number towards zero.",
-    _toward_zero,
-    "jnp.trunc(jnp.array([-1.5, 1.5]))",
-    "Array([-1.,  1.], dtype=float32)",
-)
+
+
+def trunc(x: Any) -> Array:
+    """The nearest whole number towards zero; integers and booleans are returned as they are.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.trunc(jnp.array([-1.5, 1.5]))
+    Array([-1.,  1.], dtype=float32)
+    """
+    x = to_array(x, "trunc")
+    return _toward_zero(x) if dtypes.is_inexact(x.aval.dtype) else x
 
 
 def rint(x: Any, /) -> Array:
@@ -369,6 +376,7 @@ def round(a: Any, decimals: int = 0, out: None = None) -> Array:
     Array([1.2, 5.7], dtype=float32)
     """
     no_out("round", out)
+    decimals = operator.index(decimals)
     x = to_array(a, "round")
     dtype = x.aval.dtype
     if dtype.kind == "b":
@@ -474,11 +482,13 @@ def angle(z: Any, deg: bool = False) -> Array:
     >>> jnp.angle(jnp.array([1j]), deg=True)
     Array([90.], dtype=float32)
     """
+    given = to_array(z, "angle").aval
     (z,) = promote_inexact("angle", z)
     if z.aval.dtype.kind == "c":
         result = lax.atan2(lax.imag(z), lax.real(z))
     else:
-        result = lax.atan2(*same_shape(scalar(0.0, z.aval.dtype), z))
+        weak = given.weak_type and bool(given.shape) and dtypes.is_inexact(given.dtype)
+        result = lax.atan2(*same_shape(scalar(0.0, z.aval.dtype, weak), z))
     return multiply(result, 180 / math.pi) if deg else result
 
 
@@ -522,9 +532,9 @@ def heaviside(x1: Any, x2: Any, /) -> Array:
     >>> jnp.heaviside(jnp.array([-1.0, 0.0, 2.0]), 0.5)
     Array([0. , 0.5, 1. ], dtype=float32)
     """
-    weak = to_array(x1, "heaviside").aval.weak_type
+    scalar_first = not to_array(x1, "heaviside").aval.shape
     x, y = promote_inexact("heaviside", x1, x2)
-    weak = weak and x.aval.weak_type
+    weak = scalar_first and x.aval.weak_type
     x, y = convert(x, x.aval.dtype, weak), convert(y, y.aval.dtype, weak)
     zero, one = _zeros_and(x)
     x, y, zeros, ones = same_shape(x, y, zero, one)

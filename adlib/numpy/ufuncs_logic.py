@@ -15,10 +15,12 @@ from adlib.numpy.makers import binary, logical, no_out, ordering, truth, unary
 from adlib.numpy.promotion import (
     broadcast_array,
     convert,
+    of_one_shape,
     promote,
     promote_inexact,
     promote_numbers,
     same_shape,
+    strong_unless_scalar,
     to_array,
 )
 
@@ -213,7 +215,7 @@ def bitwise_count(x: Any, /) -> Array:
 
 
 def _integers(name: str, x1: Any, x2: Any) -> list[Array]:
-    values = same_shape(*promote(name, x1, x2))
+    values = [strong_unless_scalar(v) for v in same_shape(*promote(name, x1, x2))]
     if not dtypes.is_integer(values[0].aval.dtype):
         raise ValueError(f"Arguments to jax.numpy.{name} must be integers.{here()}")
     return values
@@ -344,9 +346,10 @@ def isreal(x: Any) -> Array:
     Array([ True, False], dtype=bool)
     """
     x = to_array(x, "isreal")
+    weak = x.aval.weak_type and not x.aval.shape
     if x.aval.dtype.kind == "c":
-        return lax.eq(lax.imag(x), scalar(0, dtypes.real_of(x.aval.dtype), x.aval.weak_type))
-    yes = scalar(True, np.dtype(bool), x.aval.weak_type)
+        return lax.eq(lax.imag(x), scalar(0, dtypes.real_of(x.aval.dtype), weak))
+    yes = scalar(True, np.dtype(bool), weak)
     return broadcast_array(yes, x.aval.shape)
 
 
@@ -367,7 +370,7 @@ def fmax(x1: Any, x2: Any) -> Array:
     >>> jnp.fmax(jnp.array([1.0, jnp.nan]), 2.0)
     Array([2., 2.], dtype=float32)
     """
-    x, y = same_shape(*promote("fmax", x1, x2))
+    x, y = of_one_shape("fmax", *promote("fmax", x1, x2))
     first = lax.bitwise_or(greater(x, y), lax.ne(y, y))
     return lax.select_n(first, y, x)
 
@@ -379,7 +382,7 @@ def fmin(x1: Any, x2: Any) -> Array:
     >>> jnp.fmin(jnp.array([1.0, jnp.nan]), 2.0)
     Array([1., 2.], dtype=float32)
     """
-    x, y = same_shape(*promote("fmin", x1, x2))
+    x, y = of_one_shape("fmin", *promote("fmin", x1, x2))
     first = lax.bitwise_or(less(x, y), lax.ne(y, y))
     return lax.select_n(first, y, x)
 

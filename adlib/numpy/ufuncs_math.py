@@ -13,13 +13,22 @@ from adlib.base.source import here
 from adlib.control.custom_jvp import custom_jvp
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
-from adlib.numpy.makers import UNARY_FLOAT, finish, float_binary, float_unary, promote_float
+from adlib.numpy.makers import (
+    UNARY_FLOAT,
+    finish,
+    float_binary,
+    float_unary,
+    not_of_ufuncs,
+    promote_float,
+)
 from adlib.numpy.promotion import (
     broadcast_array,
     convert,
     index_dtype,
+    of_one_shape,
     promote_inexact,
     same_shape,
+    strong_unless_scalar,
     to_array,
     to_arrays,
 )
@@ -165,11 +174,11 @@ def _logaddexp2_jvp(primals: Any, tangents: Any) -> Any:
 
 def _exp2(x: Array) -> Array:
     if x.aval.dtype.kind == "c":
-        return lax.exp(lax.mul(x, scalar(math.log(2), x.aval.dtype)))
+        return lax.exp(lax.mul(x, scalar(math.log(2), x.aval.dtype, x.aval.weak_type)))
     return lax.exp2(x)
 
 
-def logaddexp(x1: Any, x2: Any, /) -> Array:
+def logaddexp(x1: Any, x2: Any, /, *, out: None = None, where: None = None) -> Array:
     """``log(exp(x1) + exp(x2))`` without overflow.
 
     Args:
@@ -179,10 +188,15 @@ def logaddexp(x1: Any, x2: Any, /) -> Array:
     >>> jnp.logaddexp(jnp.array([1000.0]), 1000.0).round(2)
     Array([1000.69], dtype=float32)
     """
-    return _logaddexp(*same_shape(*promote_inexact("logaddexp", x1, x2)))
+    if out is not None or where is not None:
+        raise not_of_ufuncs("logaddexp", out)
+    x, y = of_one_shape("logaddexp", *promote_inexact("logaddexp", x1, x2))
+    if x.aval.dtype.kind == "c":
+        x, y = strong_unless_scalar(x), strong_unless_scalar(y)
+    return _logaddexp(x, y)
 
 
-def logaddexp2(x1: Any, x2: Any, /) -> Array:
+def logaddexp2(x1: Any, x2: Any, /, *, out: None = None, where: None = None) -> Array:
     """``log2(2**x1 + 2**x2)`` without overflow.
 
     Args:
@@ -192,9 +206,10 @@ def logaddexp2(x1: Any, x2: Any, /) -> Array:
     >>> jnp.logaddexp2(jnp.array([3.0]), 3.0)
     Array([4.], dtype=float32)
     """
-    weak = all(x.aval.weak_type for x in to_arrays("logaddexp2", x1, x2))
-    x, y = same_shape(*promote_inexact("logaddexp2", x1, x2))
-    return _logaddexp2(*[convert(v, v.aval.dtype, weak and v.aval.weak_type) for v in (x, y)])
+    if out is not None or where is not None:
+        raise not_of_ufuncs("logaddexp2", out)
+    x, y = of_one_shape("logaddexp2", *promote_inexact("logaddexp2", x1, x2))
+    return _logaddexp2(strong_unless_scalar(x), strong_unless_scalar(y))
 
 
 # ------------------------------------------------------- circular and hyperbolic
@@ -306,7 +321,7 @@ asinh, acosh, atanh = arcsinh, arccosh, arctanh
 
 def _scaling(name: str, what: str, factor: float, call: str, shown: str) -> Any:
     def ufunc(x: Any, /) -> Array:
-        (x,) = promote_inexact(name, x)
+        x = strong_unless_scalar(promote_inexact(name, x)[0])
         return lax.mul(x, scalar(factor, x.aval.dtype, x.aval.weak_type))
 
     return finish(ufunc, name, UNARY_FLOAT, (what, call, shown))
@@ -338,10 +353,9 @@ def hypot(x1: Any, x2: Any, /) -> Array:
     >>> jnp.hypot(jnp.array([3.0]), 4.0)
     Array([5.], dtype=float32)
     """
-    weak = all([v.aval.weak_type for v in to_arrays("hypot", x1, x2)])
-    x, y = same_shape(*promote_inexact("hypot", x1, x2))
+    x, y = of_one_shape("hypot", *promote_inexact("hypot", x1, x2))
+    x, y = strong_unless_scalar(x), strong_unless_scalar(y)
     dtype = x.aval.dtype
-    x, y = convert(x, dtype, weak), convert(y, dtype, weak)
     if dtype.kind == "c":
         raise ValueError(f"jnp.hypot is not well defined for complex-valued inputs.{here()}")
     infinity = scalar(math.inf, dtype, x.aval.weak_type)
@@ -384,7 +398,7 @@ def sinc(x: Any, /) -> Array:
     >>> jnp.sinc(jnp.array([0.0, 0.5])).round(3)
     Array([1.   , 0.637], dtype=float32)
     """
-    (x,) = promote_inexact("sinc", x)
+    x = strong_unless_scalar(promote_inexact("sinc", x)[0])
     at_zero = lax.eq(x, scalar(0, x.aval.dtype))
     scaled = lax.mul(scalar(math.pi, x.aval.dtype, x.aval.weak_type), x)
     divisor = lax.select_n(at_zero, scaled, lax.full_like(scaled, 1))
@@ -404,7 +418,7 @@ def _i0_jvp(primals: Any, tangents: Any) -> Any:
     return _i0(x), lax.mul(derivative, t)
 
 
-def i0(x: Any, /) -> Array:
+def i0(x: Any) -> Array:
     """Modified Bessel function of the first kind, order 0.
 
     >>> import adlib.numpy as jnp
@@ -492,13 +506,14 @@ def ldexp(x1: Any, x2: Any, /) -> Array:
     Array([ 1., 12.], dtype=float32)
     """
     x, n = to_arrays("ldexp", x1, x2)
-    weak = x.aval.weak_type and n.aval.weak_type
     if n.aval.dtype.kind == "b":
         n = convert(n, index_dtype())
     if not dtypes.is_integer(n.aval.dtype):
         raise ValueError(f"ldexp: exponents are integers, got {n.aval.str_short()}.{here()}")
     (x,) = promote_inexact("ldexp", x)
-    x, n = same_shape(convert(x, x.aval.dtype, weak), n)
+    if x.aval.dtype.kind == "c":
+        raise ValueError(f"ldexp takes real numbers, got {x.aval.str_short()}.{here()}")
+    x, n = same_shape(convert(x, x.aval.dtype), n)
     # in two steps, so that a large exponent does not overflow before it meets a small number
     half = lax.shift_right_arithmetic(n, lax.full_like(n, 1))
     two = lax.full_like(x, 2)
@@ -511,9 +526,12 @@ def spacing(x: Any, /) -> Array:
 
     >>> import adlib.numpy as jnp
     >>> jnp.spacing(jnp.array(1.0))
-    Array(1.1920929e-07, dtype=float32, weak_type=True)
+    Array(1.1920929e-07, dtype=float32)
     """
     (x,) = promote_inexact("spacing", x)
+    x = convert(x, x.aval.dtype)
+    if x.aval.dtype.kind == "c":
+        raise ValueError(f"jnp.spacing is not defined for complex numbers.{here()}")
     outwards = lax.select_n(
         lax.lt(x, scalar(0, x.aval.dtype)), lax.full_like(x, math.inf), lax.full_like(x, -math.inf)
     )

@@ -326,8 +326,10 @@ def ge(x: Any, y: Any) -> Any:
 exp_p = elementwise("exp", "exp", [lambda t, ans, x: mul(t, ans)])
 
 
-def exp(x: Any) -> Any:
+def exp(x: Any, *, accuracy: Any = None) -> Any:
     """``e ** x``, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.exp(0.0)
@@ -344,8 +346,10 @@ log_p = elementwise(
 )
 
 
-def log(x: Any) -> Any:
+def log(x: Any, *, accuracy: Any = None) -> Any:
     """Natural logarithm, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.log(1.0)
@@ -358,8 +362,10 @@ sin_p = elementwise("sin", "sin", [lambda t, ans, x: mul(t, cos(x))])
 cos_p = elementwise("cos", "cos", [lambda t, ans, x: neg(mul(t, sin(x)))])
 
 
-def sin(x: Any) -> Any:
+def sin(x: Any, *, accuracy: Any = None) -> Any:
     """Sine of ``x`` in radians, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.sin(0.0)
@@ -368,8 +374,10 @@ def sin(x: Any) -> Any:
     return sin_p.bind(*operands("sin", x))
 
 
-def cos(x: Any) -> Any:
+def cos(x: Any, *, accuracy: Any = None) -> Any:
     """Cosine of ``x`` in radians, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.cos(0.0)
@@ -387,8 +395,10 @@ def _tanh_derivative(t: Any, ans: Any, x: Any) -> Any:
 tanh_p = elementwise("tanh", "tanh", [_tanh_derivative])
 
 
-def tanh(x: Any) -> Any:
+def tanh(x: Any, *, accuracy: Any = None) -> Any:
     """Hyperbolic tangent, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.tanh(0.5)

@@ -13,14 +13,21 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.avals import ShapedArray, Zero
 from adlib.core.primitive import Sample, define_primitive
-from adlib.ops import threefry
+from adlib.ops import philox, threefry
 from adlib.ops.operands import operands
 from adlib.ops.random_bits import word_sample
 from adlib.ops.reshaping import moveaxis
 
 
 class RandomAlgorithm(enum.IntEnum):
-    """Names of generators; adlib's is Threefry-2x32 whichever is asked for."""
+    """Names of generators: Threefry-2x32, and Philox-4x32, which is the default one too.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> key = jnp.zeros(4, jnp.uint32)
+    >>> lax.rng_bit_generator(key, (2,), algorithm=lax.RandomAlgorithm.RNG_THREE_FRY)[1].shape
+    (2,)
+    """
 
     RNG_DEFAULT = 0
     RNG_THREE_FRY = 1
@@ -51,23 +58,62 @@ def _impl(
 ) -> list[Any]:
     leading = key.shape[:-1]
     state = xp.ascontiguousarray(key).view(xp.uint32).reshape(-1, 4)
-    count = math.prod(shape)
-    wide = np.dtype(dtype).itemsize == 8
-    blocks = count if wide else (count + 1) // 2
-    # words 2 and 3 of the state count blocks, low word first
-    counter = state[:, 2].astype(xp.uint64) | state[:, 3].astype(xp.uint64) << xp.uint64(32)
-    numbers = counter[:, None] + xp.arange(blocks, dtype=xp.uint64)
-    x0, x1 = numbers.astype(xp.uint32), (numbers >> xp.uint64(32)).astype(xp.uint32)
-    threefry.scramble(xp, state[:, :1], state[:, 1:2], x0, x1)
-    if wide:
-        bits = x0.astype(xp.uint64) | x1.astype(xp.uint64) << xp.uint64(32)
-    else:
-        bits = xp.stack([x0, x1], axis=-1).reshape(-1, 2 * blocks)[:, :count].astype(dtype)
-    after = counter + xp.uint64(blocks)
+    draw = threefry_bits if algorithm == RandomAlgorithm.RNG_THREE_FRY else philox_bits
+    moved, bits = draw(xp, state, shape, dtype)
+    return [moved.view(key.dtype).reshape(key.shape), bits.reshape((*leading, *shape))]
+
+
+def _counter(xp: Any, state: Any) -> Any:
+    """Words 2 and 3 of a state count blocks, the lower one first."""
+    return state[:, 2].astype(xp.uint64) | state[:, 3].astype(xp.uint64) << xp.uint64(32)
+
+
+def _advanced(xp: Any, state: Any, blocks: int) -> Any:
+    after = _counter(xp, state) + xp.uint64(blocks)
     moved = state.copy()
     moved[:, 2] = after.astype(xp.uint32)
     moved[:, 3] = (after >> xp.uint64(32)).astype(xp.uint32)
-    return [moved.view(key.dtype).reshape(key.shape), bits.reshape((*leading, *shape))]
+    return moved
+
+
+def _pair_axis(shape: tuple[int, ...]) -> int:
+    """The axis along which a block's two words stand next to each other: the first one of even
+    size, else the longest one, which is padded."""
+    even = [axis for axis, n in enumerate(shape) if n % 2 == 0]
+    return even[0] if even else shape.index(max(shape))
+
+
+def threefry_bits(xp: Any, state: Any, shape: tuple[int, ...], dtype: Any) -> tuple[Any, Any]:
+    """(the states after, unsigned integers of shape (n, *shape)) from states of shape (n, 4)."""
+    rows = state.shape[0]
+    wide = np.dtype(dtype).itemsize == 8
+    inner = shape or (1,)
+    axis = _pair_axis(inner)
+    lead, pairs, rest = math.prod(inner[:axis]), (inner[axis] + 1) // 2, inner[axis + 1 :]
+    blocks = math.prod(shape) if wide else lead * pairs * math.prod(rest)
+    numbers = _counter(xp, state)[:, None] + xp.arange(blocks, dtype=xp.uint64)
+    x0, x1 = numbers.astype(xp.uint32), (numbers >> xp.uint64(32)).astype(xp.uint32)
+    threefry.scramble(xp, state[:, :1], state[:, 1:2], x0, x1)
+    moved = _advanced(xp, state, blocks)
+    if wide:
+        bits = x0.astype(xp.uint64) | x1.astype(xp.uint64) << xp.uint64(32)
+        return moved, bits.reshape((rows, *shape))
+    words = [x.reshape((rows, *inner[:axis], pairs, 1, *rest)) for x in (x0, x1)]
+    both = xp.concatenate(words, axis=axis + 2)
+    both = both.reshape((rows, *inner[:axis], 2 * pairs, *rest))
+    kept = both[(slice(None),) * (axis + 1) + (slice(inner[axis]),)]
+    return moved, kept.astype(dtype).reshape((rows, *shape))
+
+
+def philox_bits(xp: Any, state: Any, shape: tuple[int, ...], dtype: Any) -> tuple[Any, Any]:
+    """As ``threefry_bits``. An integer of 64 bits is made of two words, the lower one first; a
+    narrow one of the low bits of a word."""
+    count = math.prod(shape)
+    wide = np.dtype(dtype).itemsize == 8
+    blocks = -(-count * (2 if wide else 1) // 4)
+    words = philox.words(xp, state[:, :2], _counter(xp, state), blocks)
+    bits = (words.view(xp.uint64) if wide else words)[:, :count].astype(dtype)
+    return _advanced(xp, state, blocks), bits.reshape((state.shape[0], *shape))
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tuple[Any, Any]:
@@ -95,6 +141,9 @@ rng_bit_generator_p = define_primitive(
         Sample((word_sample(4),), _params((2, 3)), "even"),
         Sample((word_sample(4),), _params((3,), np.uint8), "bytes"),
         Sample((word_sample(4),), _params(()), "scalar"),
+        Sample(
+            (word_sample(4),), dict(_params((3,)), algorithm=RandomAlgorithm.RNG_THREE_FRY), "fry"
+        ),
     ],
 )
 
@@ -113,8 +162,7 @@ def rng_bit_generator(
       key: the state, u32[4] or u64[2]: a key, and a counter that moves on.
       shape: shape of the bits.
       dtype: unsigned integer dtype.
-      algorithm: which generator is asked for. The bits are for each implementation to
-        define; adlib's are Threefry-2x32's.
+      algorithm: which generator is asked for: Philox-4x32 by default, or Threefry-2x32.
 
     Returns:
       (state, bits).
@@ -126,6 +174,8 @@ def rng_bit_generator(
     >>> state, bits = lax.rng_bit_generator(jnp.arange(4, dtype=jnp.uint32), (2,))
     >>> state
     Array([0, 1, 3, 3], dtype=uint32)
+    >>> bits
+    Array([ 895509795, 3230209149], dtype=uint32)
     """
     (state,) = operands("rng_bit_generator", key)
     found = dtypes.canonicalize_dtype(dtype)

@@ -16,6 +16,11 @@ class ConvDimensionNumbers(NamedTuple):
       lhs_spec: (batch, feature, spatial...) axes of the input.
       rhs_spec: (output feature, input feature, spatial...) axes of the kernel.
       out_spec: (batch, feature, spatial...) axes of the result.
+
+    >>> from adlib import lax
+    >>> numbers = ("NHWC", "HWIO", "NHWC")
+    >>> lax.conv_dimension_numbers((1, 5, 5, 2), (3, 3, 2, 4), numbers).lhs_spec
+    (0, 3, 1, 2)
     """
 
     lhs_spec: tuple[int, ...]
@@ -74,7 +79,12 @@ def conv_dimension_numbers(
 
 
 def conv_general_permutations(dimension_numbers: Sequence[str]) -> tuple[Sizes, Sizes, Sizes]:
-    """For each of three strings the positions of its batch (or O), feature (or I), spatial axes."""
+    """For each of three strings the positions of its batch (or O), feature (or I), spatial axes.
+
+    >>> from adlib import lax
+    >>> lax.conv_general_permutations(("NHWC", "HWIO", "NHWC"))
+    ((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
+    """
     lhs, rhs, out = dimension_numbers
     leads = (("N", "C"), ("O", "I"), ("N", "C"))
     for i, (text, lead) in enumerate(zip((lhs, rhs, out), leads, strict=True)):
@@ -105,7 +115,12 @@ def conv_shape_tuple(
     pads: Any,
     batch_group_count: int = 1,
 ) -> Sizes:
-    """Shape of a convolution with axes in the order (batch, feature, spatial...)."""
+    """Shape of a convolution with axes in the order (batch, feature, spatial...).
+
+    >>> from adlib import lax
+    >>> lax.conv_shape_tuple((1, 2, 5, 5), (4, 2, 3, 3), (1, 1), ((0, 0), (0, 0)))
+    (1, 4, 3, 3)
+    """
     if isinstance(pads, str):
         pads = padtype_to_pads(lhs_shape[2:], rhs_shape[2:], strides, pads)
     if len(pads) != len(lhs_shape) - 2:
@@ -127,7 +142,13 @@ def conv_general_shape_tuple(
     padding: Any,
     dimension_numbers: Any,
 ) -> Sizes:
-    """Shape of a convolution without dilation, for axes in the order of the strings."""
+    """Shape of a convolution without dilation, for axes in the order of the strings.
+
+    >>> from adlib import lax
+    >>> numbers = ("NHWC", "HWIO", "NHWC")
+    >>> lax.conv_general_shape_tuple((1, 5, 5, 2), (3, 3, 2, 4), (1, 1), "VALID", numbers)
+    (1, 3, 3, 4)
+    """
     numbers = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
     lhs = [lhs_shape[d] for d in numbers.lhs_spec]
     rhs = [rhs_shape[d] for d in numbers.rhs_spec]
@@ -164,7 +185,13 @@ def conv_transpose_shape_tuple(
     padding: Any,
     dimension_numbers: Any,
 ) -> Sizes:
-    """Shape of ``conv_transpose``."""
+    """Shape of ``conv_transpose``.
+
+    >>> from adlib import lax
+    >>> numbers = ("NHWC", "HWIO", "NHWC")
+    >>> lax.conv_transpose_shape_tuple((1, 2, 2, 1), (3, 3, 1, 1), (2, 2), "VALID", numbers)
+    (1, 5, 5, 1)
+    """
     numbers = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
     lhs = [lhs_shape[d] for d in numbers.lhs_spec]
     rhs = [rhs_shape[d] for d in numbers.rhs_spec]

@@ -33,7 +33,15 @@ def conv(
     precision: PrecisionLike = None,
     preferred_element_type: Any = None,
 ) -> Any:
-    """``conv_general_dilated`` in the layouts NCHW and OIHW, without dilation."""
+    """``conv_general_dilated`` in the layouts NCHW and OIHW, without dilation.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> image = jnp.arange(9.0).reshape(1, 1, 3, 3)
+    >>> lax.conv(image, jnp.ones((1, 1, 2, 2)), (1, 1), "VALID")[0, 0]
+    Array([[ 8., 12.],
+           [20., 24.]], dtype=float32)
+    """
     return conv_general_dilated(
         lhs,
         rhs,
@@ -54,7 +62,14 @@ def conv_with_general_padding(
     precision: PrecisionLike = None,
     preferred_element_type: Any = None,
 ) -> Any:
-    """``conv_general_dilated`` in the layouts NCHW and OIHW."""
+    """``conv_general_dilated`` in the layouts NCHW and OIHW.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> x, kernel = jnp.ones((1, 1, 3)), jnp.ones((1, 1, 2))
+    >>> lax.conv_with_general_padding(x, kernel, (1,), ((1, 0),), None, None)[0, 0]
+    Array([1., 2., 2.], dtype=float32)
+    """
     return conv_general_dilated(
         lhs,
         rhs,
@@ -90,6 +105,11 @@ def conv_transpose(
       transpose_kernel: reverse the kernel and exchange its features, which makes the result
         the exact transpose of a convolution with that kernel.
       use_consistent_padding: pairs, too, are those of the convolution that is undone.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.conv_transpose(jnp.ones((1, 2, 1)), jnp.ones((3, 1, 1)), (2,), "VALID")[0, :, 0]
+    Array([1., 1., 2., 1., 1.], dtype=float32)
     """
     x, w = operands("conv_transpose", lhs, rhs)
     rank = x.aval.ndim - 2
@@ -150,6 +170,12 @@ def conv_general_dilated_patches(
 
     For an input with C features and a window of K elements the result has C·K features,
     those of one input feature together.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.conv_general_dilated_patches(jnp.arange(4.0).reshape(1, 1, 4), (2,), (1,), "VALID")
+    Array([[[0., 1., 2.],
+            [1., 2., 3.]]], dtype=float32)
     """
     (x,) = operands("conv_general_dilated_patches", lhs)
     window = ints(filter_shape)
@@ -192,6 +218,12 @@ def conv_general_dilated_local(
     The input feature axis of ``rhs`` has C·K elements for C input features and windows of K
     elements, in the order of ``conv_general_dilated_patches``; its spatial axes are as long as
     the result's.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> kernel = jnp.array([1.0, 10.0, 100.0]).reshape(1, 1, 3)
+    >>> lax.conv_general_dilated_local(jnp.ones((1, 1, 3)), kernel, (1,), "VALID", (1,))
+    Array([[[  1.,  10., 100.]]], dtype=float32)
     """
     x, w = operands("conv_general_dilated_local", lhs, rhs)
     numbers = conv_dimension_numbers(x.aval.shape, w.aval.shape, dimension_numbers)

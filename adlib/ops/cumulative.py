@@ -24,7 +24,8 @@ from adlib.ops import arithmetic, bitwise, reductions, selection
 from adlib.ops.arithmetic import add, div, eq, exp, log, mul, sub
 from adlib.ops.constructors import add_any
 from adlib.ops.conversion import convert
-from adlib.ops.operands import check_dtypes, normal, operands, uniform
+from adlib.ops.operands import check_dtypes, normal, uniform
+from adlib.ops.operands import operands as to_arrays
 from adlib.ops.reshaping import broadcast_in_dim, full_like, reduce_sum, reduced_shape, squeeze
 from adlib.ops.rounding import is_finite
 from adlib.ops.selection import max, select_n_p
@@ -204,7 +205,7 @@ cumlogsumexp_p = _cumulative("cumlogsumexp", "logaddexp", "f", _logsumexp_tangen
 
 
 def _apply(primitive: Primitive, operand: Any, axis: int, reverse: bool) -> Any:
-    (x,) = operands(primitive.name, operand)
+    (x,) = to_arrays(primitive.name, operand)
     axis = canonical_axis(primitive.name, axis, x.aval.ndim)
     return primitive.bind(x, axis=axis, reverse=bool(reverse))
 
@@ -354,13 +355,13 @@ def _reduce(
     return combine([broadcast_in_dim(init, shape, ()) for init in inits], results)
 
 
-def reduce(operands_: Any, init_values: Any, computation: Any, dimensions: Sequence[int]) -> Any:
+def reduce(operands: Any, init_values: Any, computation: Any, dimensions: Sequence[int]) -> Any:
     """Reduce ``dimensions`` of an array, or of each array of a pytree, by ``computation``.
 
     Args:
-      operands_: array or pytree of arrays of one shape.
+      operands: array or pytree of arrays of one shape.
       init_values: scalars in the same structure; combined with each result.
-      computation: associative function of two values (pytrees, where ``operands_`` is one).
+      computation: associative function of two values (pytrees, where ``operands`` is one).
         It is applied to arrays, element by element.
       dimensions: axes to reduce.
 
@@ -369,10 +370,10 @@ def reduce(operands_: Any, init_values: Any, computation: Any, dimensions: Seque
     >>> lax.reduce(jnp.array([1.0, 2.0, 4.0]), 0.0, lax.add, (0,))
     Array(7., dtype=float32)
     """
-    leaves, structure = tree.flatten(operands_)
-    arrays = [operands("reduce", leaf)[0] for leaf in leaves]
+    leaves, structure = tree.flatten(operands)
+    arrays = [to_arrays("reduce", leaf)[0] for leaf in leaves]
     inits = [
-        operands("reduce", init, x)[0]
+        to_arrays("reduce", init, x)[0]
         for init, x in zip(tree.leaves(init_values), arrays, strict=True)
     ]
     axes = tuple([canonical_axis("reduce", d, arrays[0].aval.ndim) for d in dimensions])

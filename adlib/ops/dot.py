@@ -363,6 +363,11 @@ def batch_matmul(lhs: Any, rhs: Any, precision: PrecisionLike = None) -> Any:
     """Products of corresponding matrices in two stacks of shapes (..., n, k) and (..., k, m).
 
     Raises ValueError where the ranks differ or are below two.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.batch_matmul(jnp.ones((2, 1, 3)), jnp.ones((2, 3, 1))).ravel()
+    Array([3., 3.], dtype=float32)
     """
     x, y = operands("batch_matmul", lhs, rhs)
     rank = x.aval.ndim

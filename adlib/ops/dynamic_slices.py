@@ -386,7 +386,15 @@ def dynamic_slice_in_dim(
     *,
     allow_negative_indices: bool = True,
 ) -> Any:
-    """``operand[start : start + size]`` along one axis; see ``dynamic_slice``."""
+    """``operand[start : start + size]`` along one axis; see ``dynamic_slice``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.dynamic_slice_in_dim(jnp.arange(5), 1, 3)
+    Array([1, 2, 3], dtype=int32)
+    >>> lax.dynamic_slice_in_dim(jnp.arange(5), 4, 3)  # moved back inside
+    Array([2, 3, 4], dtype=int32)
+    """
     (x,) = operands("dynamic_slice_in_dim", operand)
     axis = canonical_axis("dynamic_slice_in_dim", axis, x.aval.ndim)
     starts: list[Any] = [0] * x.aval.ndim
@@ -404,7 +412,13 @@ def dynamic_index_in_dim(
     *,
     allow_negative_indices: bool = True,
 ) -> Any:
-    """``operand[index]`` along one axis, which stays with size 1 where ``keepdims``."""
+    """``operand[index]`` along one axis, which stays with size 1 where ``keepdims``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.dynamic_index_in_dim(jnp.arange(6).reshape(3, 2), 1, axis=0, keepdims=False)
+    Array([2, 3], dtype=int32)
+    """
     (x,) = operands("dynamic_index_in_dim", operand)
     axis = canonical_axis("dynamic_index_in_dim", axis, x.aval.ndim)
     out = dynamic_slice_in_dim(x, index, 1, axis, allow_negative_indices=allow_negative_indices)
@@ -414,7 +428,13 @@ def dynamic_index_in_dim(
 def dynamic_update_slice_in_dim(
     operand: Any, update: Any, start_index: Any, axis: int, *, allow_negative_indices: bool = True
 ) -> Any:
-    """``operand`` with ``update`` written along one axis from ``start_index`` on."""
+    """``operand`` with ``update`` written along one axis from ``start_index`` on.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.dynamic_update_slice_in_dim(jnp.zeros(4), jnp.ones(2), 1, axis=0)
+    Array([0., 1., 1., 0.], dtype=float32)
+    """
     (x,) = operands("dynamic_update_slice_in_dim", operand)
     axis = canonical_axis("dynamic_update_slice_in_dim", axis, x.aval.ndim)
     starts: list[Any] = [0] * x.aval.ndim
@@ -425,7 +445,14 @@ def dynamic_update_slice_in_dim(
 def dynamic_update_index_in_dim(
     operand: Any, update: Any, index: Any, axis: int, *, allow_negative_indices: bool = True
 ) -> Any:
-    """``operand`` with its slice at ``index`` along one axis replaced by ``update``."""
+    """``operand`` with its slice at ``index`` along one axis replaced by ``update``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.dynamic_update_index_in_dim(jnp.zeros((2, 2)), jnp.ones(2), 1, axis=0)
+    Array([[0., 0.],
+           [1., 1.]], dtype=float32)
+    """
     x, new = operands("dynamic_update_index_in_dim", operand, update)
     axis = canonical_axis("dynamic_update_index_in_dim", axis, x.aval.ndim)
     if new.aval.ndim == x.aval.ndim - 1:
@@ -441,6 +468,12 @@ def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Any:
     Args:
       src: array.
       idxs: an integer array of shape (n,) for each of ``axes``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.index_take(jnp.arange(6).reshape(3, 2), (jnp.array([2, 0]),), axes=(0,))
+    Array([[4, 5],
+           [0, 1]], dtype=int32)
     """
     x, *columns = operands("index_take", src, *idxs)
     axes = tuple([canonical_axis("index_take", a, x.aval.ndim) for a in axes])

@@ -52,8 +52,10 @@ sqrt_p = elementwise(
 )
 
 
-def sqrt(x: Any) -> Any:
+def sqrt(x: Any, *, accuracy: Any = None) -> Any:
     """Square root, element by element; its derivative at 0 is infinite.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.sqrt(4.0)
@@ -70,8 +72,10 @@ rsqrt_p = elementwise(
 )
 
 
-def rsqrt(x: Any) -> Any:
+def rsqrt(x: Any, *, accuracy: Any = None) -> Any:
     """``1 / sqrt(x)``, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.rsqrt(4.0)
@@ -88,8 +92,10 @@ cbrt_p = elementwise(
 )
 
 
-def cbrt(x: Any) -> Any:
+def cbrt(x: Any, *, accuracy: Any = None) -> Any:
     """Real cube root, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.cbrt(8.0)
@@ -206,8 +212,10 @@ exp2_p = elementwise(
 )
 
 
-def exp2(x: Any) -> Any:
+def exp2(x: Any, *, accuracy: Any = None) -> Any:
     """``2 ** x``, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.exp2(3.0)
@@ -228,8 +236,10 @@ def _expm1(xp: Any, x: Any) -> Any:
 expm1_p = elementwise("expm1", _expm1, [lambda t, ans, x: mul(t, add(ans, full_like(ans, 1)))])
 
 
-def expm1(x: Any) -> Any:
+def expm1(x: Any, *, accuracy: Any = None) -> Any:
     """``exp(x) - 1``, element by element, accurate near 0.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.expm1(1e-10)
@@ -246,8 +256,10 @@ log1p_p = elementwise(
 )
 
 
-def log1p(x: Any) -> Any:
+def log1p(x: Any, *, accuracy: Any = None) -> Any:
     """``log(1 + x)``, element by element, accurate near 0.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.log1p(1e-10)
@@ -259,7 +271,8 @@ def log1p(x: Any) -> Any:
 def _logistic_kernel(xp: Any, x: Any) -> Any:
     one = x.dtype.type(1)
     if x.dtype.kind != "c":
-        return one / (one + xp.exp(-x))
+        small = xp.exp(-xp.abs(x))  # does not overflow, so that tiny results are not lost
+        return xp.where(x < 0, small, one) / (one + small)
     # exp(-x) overflows where the result is 0; tanh does not
     half = x.dtype.type(0.5)
     return xp.where(x.real < 0, half * (one + xp.tanh(half * x)), one / (one + xp.exp(-x)))
@@ -272,8 +285,10 @@ logistic_p = elementwise(
 )
 
 
-def logistic(x: Any) -> Any:
+def logistic(x: Any, *, accuracy: Any = None) -> Any:
     """The sigmoid ``1 / (1 + exp(-x))``, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.logistic(0.0)

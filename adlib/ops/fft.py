@@ -23,7 +23,13 @@ from adlib.ops.reshaping import full_like, moveaxis
 
 
 class FftType(enum.IntEnum):
-    """The four transforms: complex forward and inverse, real to complex and back."""
+    """The four transforms: complex forward and inverse, real to complex and back.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.fft(jnp.ones(4), lax.FftType.RFFT, (4,))
+    Array([4.+0.j, 0.+0.j, 0.+0.j], dtype=complex64)
+    """
 
     FFT = 0
     IFFT = 1

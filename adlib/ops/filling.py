@@ -28,6 +28,8 @@ def _iota_shape(
             f"iota does not accept dtype {dtype.name}: it counts in an integer, floating or "
             f"complex dtype.{here()}"
         )
+    if any(n < 0 for n in shape):
+        raise TypeError(f"iota: sizes must be at least 0, got the shape {shape}.{here()}")
     if not 0 <= dimension < len(shape):
         raise ValueError(
             f"iota dimension must be between 0 and len(shape), got dimension={dimension} for "
@@ -77,14 +79,20 @@ def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int) -> Any:
 
 
 def iota(dtype: Any, size: int) -> Any:
-    """``0, 1, …, size - 1`` in ``dtype``."""
+    """``0, 1, …, size - 1`` in ``dtype``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.iota(jnp.float32, 3)
+    Array([0., 1., 2.], dtype=float32)
+    """
     return broadcasted_iota(dtype, (size,), 0)
 
 
 # ------------------------------------------------------------------ constants
 
 
-def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
+def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     """An array of ``shape`` with ``fill_value`` everywhere.
 
     Args:
@@ -98,7 +106,7 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     >>> lax.full((2,), 7)
     Array([7, 7], dtype=int32, weak_type=True)
     """
-    shape = tuple([operator.index(n) for n in shape])
+    shape = tuple([operator.index(n) for n in ((shape,) if isinstance(shape, int) else shape)])
     if dtype is not None and dtypes.scalar_type(fill_value) is not None:
         # converted exactly: not by way of the default dtype of Python numbers
         value: Array = scalar(fill_value, dtypes.canonicalize_dtype(dtype))
@@ -179,7 +187,13 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
 
 
 def broadcast_to_rank(x: Any, rank: int) -> Any:
-    """``x`` with leading axes of size 1 up to ``rank``."""
+    """``x`` with leading axes of size 1 up to ``rank``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.broadcast_to_rank(jnp.ones(3), 2).shape
+    (1, 3)
+    """
     (x,) = operands("broadcast_to_rank", x)
     return expand_dims(x, tuple(range(rank - x.aval.ndim)))
 

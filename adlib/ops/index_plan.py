@@ -29,6 +29,13 @@ class GatherScatterMode(enum.Enum):
     CLIP: they are moved to the nearest valid place. FILL_OR_DROP: a gather returns the fill
     value, a scatter leaves the update out. PROMISE_IN_BOUNDS: the caller says that there are
     none (if there are, a gather clips and a scatter drops).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> jnp.arange(3.0).at[5].get(mode=lax.GatherScatterMode.CLIP)
+    Array(2., dtype=float32)
+    >>> lax.GatherScatterMode.from_any("fill")
+    GatherScatterMode.FILL_OR_DROP
     """
 
     CLIP = 1
@@ -69,6 +76,13 @@ class GatherDimensionNumbers(NamedTuple):
       start_index_map: the operand's axis to which each entry of an index belongs.
       operand_batching_dims: axes of the operand that run along with ...
       start_indices_batching_dims: ... these axes of the indices, pair by pair.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> rows = lax.GatherDimensionNumbers((1,), collapsed_slice_dims=(0,), start_index_map=(0,))
+    >>> lax.gather(jnp.arange(6.0).reshape(3, 2), jnp.array([[2], [0]]), rows, slice_sizes=(1, 2))
+    Array([[4., 5.],
+           [0., 1.]], dtype=float32)
     """
 
     offset_dims: tuple[int, ...]
@@ -87,6 +101,12 @@ class ScatterDimensionNumbers(NamedTuple):
       scatter_dims_to_operand_dims: the operand's axis to which each entry of an index belongs.
       operand_batching_dims: axes of the operand that run along with ...
       scatter_indices_batching_dims: ... these axes of the indices, pair by pair.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> each = lax.ScatterDimensionNumbers((), (0,), scatter_dims_to_operand_dims=(0,))
+    >>> lax.scatter_add(jnp.zeros(3), jnp.array([[2], [2]]), jnp.array([1.0, 4.0]), each)
+    Array([0., 0., 5.], dtype=float32)
     """
 
     update_window_dims: tuple[int, ...]
@@ -124,15 +144,15 @@ def check_numbers(
     """Raise TypeError where dimension numbers fit neither each other nor the shapes."""
     offset, collapsed, index_map, batching, index_batching = numbers
 
-    def fail(reason: str) -> None:
-        raise TypeError(
+    def fail(reason: str, error: type[Exception] = TypeError) -> None:
+        raise error(
             f"{name}: {reason}.{here()}\n  Operand {x.str_short()}, indices "
             f"{indices.str_short()}, {numbers}, slice_sizes={slice_sizes}.\n  Repair: x[i] and "
             "x.at[i] work these numbers out on their own."
         )
 
     if not dtypes.is_integer(indices.dtype):
-        fail(f"indices must have an integer type, not {indices.dtype.name}")
+        fail(f"indices must have an integer type, not {indices.dtype.name}", ValueError)
     if not indices.shape:
         fail("indices must have at least one axis, whose entries make up an index")
     if len(index_map) != indices.shape[-1]:

@@ -10,7 +10,13 @@ from adlib.base.source import here
 
 
 class Precision(enum.Enum):
-    """How accurately an accelerator multiplies; on CPUs products always have full precision."""
+    """How accurately an accelerator multiplies; on CPUs products always have full precision.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.dot(jnp.ones(2), jnp.ones(2), precision=lax.Precision.HIGHEST)
+    Array(2., dtype=float32)
+    """
 
     DEFAULT = 0
     HIGH = 1

@@ -42,8 +42,13 @@ def _shape(keys: ShapedArray, alpha: ShapedArray, *, log_space: bool) -> ShapedA
 # ---------------------------------------------------------------------- the sampler
 
 
-def _unit(xp: Any, keys: Any, dtype: Any) -> Any:
-    """One uniform float in [0, 1) for each key."""
+def _unit(xp: Any, keys: Any, dtype: Any, drawn: Any) -> Any:
+    """One uniform float in [0, 1) for each key, with the digits of the dtype ``drawn``."""
+    if drawn.itemsize == 2:
+        digits = 10 if drawn.kind == "f" else 7  # bfloat16's are drawn in 8 bits
+        words = bits_impl(xp, keys, bit_width=16 if digits == 10 else 8, shape=())
+        kept = words.astype(xp.uint32) >> np.uint32(8 * words.dtype.itemsize - digits)
+        return kept.astype(dtype) * dtype.type(2.0**-digits)
     if dtype.itemsize == 8:
         words = bits_impl(xp, keys, bit_width=64, shape=())
         return ((words >> np.uint64(12)) | np.uint64(0x3FF << 52)).view(dtype) - dtype.type(1)
@@ -51,38 +56,45 @@ def _unit(xp: Any, keys: Any, dtype: Any) -> Any:
     return ((words >> np.uint32(9)) | np.uint32(0x3F800000)).view(dtype) - dtype.type(1)
 
 
-def _standard_normal(xp: Any, keys: Any, dtype: Any) -> Any:
-    low = np.nextafter(dtype.type(-1), dtype.type(0))
-    u = xp.maximum(low, _unit(xp, keys, dtype) * (dtype.type(1) - low) + low)
-    return dtype.type(math.sqrt(2)) * erf_inv_p.kernel(xp, {})(u)
+def _standard_normal(xp: Any, keys: Any, dtype: Any, drawn: Any) -> Any:
+    low = dtype.type(np.nextafter(drawn.type(-1), drawn.type(0)))
+    width = dtype.type(drawn.type(dtype.type(1) - low))
+    u = _rounded(_unit(xp, keys, dtype, drawn) * width, drawn)
+    u = xp.maximum(low, _rounded(u + low, drawn))
+    return _rounded(dtype.type(math.sqrt(2)) * erf_inv_p.kernel(xp, {})(u), drawn)
 
 
-def _cube_roots(xp: Any, keys: Any, c: Any, dtype: Any) -> tuple[Any, Any]:
+def _rounded(x: Any, drawn: Any) -> Any:
+    """``x`` with the digits of a narrower dtype."""
+    return x if x.dtype == drawn else x.astype(drawn).astype(x.dtype)
+
+
+def _cube_roots(xp: Any, keys: Any, c: Any, dtype: Any, drawn: Any) -> tuple[Any, Any]:
     """(x, 1 + c x) with x normal, drawn again until the second is positive."""
     x = xp.zeros(keys.shape, dtype)
     v = xp.full(keys.shape, -1, dtype)
     left = xp.arange(keys.shape[0])
     while left.shape[0]:
         pair = split_impl(xp, keys, shape=(2,))
-        drawn = _standard_normal(xp, pair[:, 1], dtype)
-        root = dtype.type(1) + drawn * c[left]
-        x[left] = drawn
+        normal = _standard_normal(xp, pair[:, 1], dtype, drawn)
+        root = _rounded(dtype.type(1) + normal * c[left], drawn)
+        x[left] = normal
         v[left] = root
         again = ~(root > 0)
         keys, left = pair[:, 0][again], left[again]
     return x, v
 
 
-def _accepted_cubes(xp: Any, keys: Any, d: Any, c: Any, dtype: Any) -> Any:
+def _accepted_cubes(xp: Any, keys: Any, d: Any, c: Any, dtype: Any, drawn: Any) -> Any:
     """V such that d V is a gamma draw with parameter d + 1/3 (the paper's figure)."""
     one, half, bound = dtype.type(1), dtype.type(0.5), dtype.type(0.0331)
     result = xp.ones(d.shape, dtype)
     left = xp.arange(d.shape[0])
     while left.shape[0]:
         triple = split_impl(xp, keys, shape=(3,))
-        x, v = _cube_roots(xp, triple[:, 1], c[left], dtype)
-        square, cube = x * x, v * v * v
-        u = _unit(xp, triple[:, 2], dtype)
+        x, v = _cube_roots(xp, triple[:, 1], c[left], dtype, drawn)
+        square, cube = _rounded(x * x, drawn), _rounded(v * v * v, drawn)
+        u = _unit(xp, triple[:, 2], dtype, drawn)
         result[left] = cube
         rejected = (u >= one - bound * (square * square)) & (
             xp.log(u) >= square * half + d[left] * (one - cube + xp.log(cube))
@@ -102,14 +114,15 @@ def _gamma_kernel(xp: Any, log_space: bool) -> Callable[..., Any]:
         one, third = dtype.type(1), dtype.type(1 / 3)
         large = a >= one
         # a draw for a < 1 is one for a + 1 times u ** (1/a)
-        d = xp.where(large, a, a + one) - third
+        d = _rounded(xp.where(large, a, a + one) - third, out_dtype)
         pair = split_impl(xp, own, shape=(2,))
         # parameters that are NaN or negative would never be accepted
         valid = d > 0
         cubes = xp.full(a.shape, np.nan, dtype)
         safe = d[valid]
-        cubes[valid] = _accepted_cubes(xp, pair[:, 0][valid], safe, third / xp.sqrt(safe), dtype)
-        u = _unit(xp, pair[:, 1], dtype)
+        c = _rounded(third / xp.sqrt(safe), out_dtype)
+        cubes[valid] = _accepted_cubes(xp, pair[:, 0][valid], safe, c, dtype, out_dtype)
+        u = _unit(xp, pair[:, 1], dtype, out_dtype)
         if log_space:
             log_u = xp.log1p(-u)
             boost = xp.where(large | (log_u == 0), dtype.type(0), log_u * (one / a))

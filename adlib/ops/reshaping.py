@@ -188,6 +188,12 @@ def reshape(operand: Any, new_sizes: int | Sequence[int], dimensions: Any = None
     """The elements of ``operand``, in row-major order, in the shape ``new_sizes``.
 
     Raises TypeError where the numbers of elements differ.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.reshape(jnp.arange(6), (2, 3))
+    Array([[0, 1, 2],
+           [3, 4, 5]], dtype=int32)
     """
     (x,) = operands("reshape", operand)
     if dimensions is not None and tuple(dimensions) != tuple(range(x.aval.ndim)):
@@ -236,7 +242,13 @@ transpose_p = _rearrangement(
 
 
 def transpose(operand: Any, permutation: Sequence[int]) -> Any:
-    """Axes in another order: axis ``i`` of the result is axis ``permutation[i]``."""
+    """Axes in another order: axis ``i`` of the result is axis ``permutation[i]``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.transpose(jnp.ones((2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
     (x,) = operands("transpose", operand)
     permutation = tuple([int(p) for p in permutation])
     if permutation == tuple(range(x.aval.ndim)):
@@ -293,20 +305,39 @@ squeeze_p = _rearrangement(
 
 
 def squeeze(array: Any, dimensions: Sequence[int]) -> Any:
-    """``array`` without the given axes, which must be of size 1."""
+    """``array`` without the given axes, which must be of size 1.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.squeeze(jnp.ones((1, 3, 1)), (0,)).shape
+    (3, 1)
+    """
     (x,) = operands("squeeze", array)
     rank = x.aval.ndim
     dims = tuple(sorted([d + rank if d < 0 else int(d) for d in dimensions]))
+    if len(set(dims)) != len(dims):
+        raise ValueError(f"squeeze: dimensions {tuple(dimensions)} name an axis twice.{here()}")
     return squeeze_p.bind(x, dimensions=dims) if dims else x
 
 
 def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
-    """``array`` with axes of size 1 inserted: ``dimensions`` are their places in the result."""
+    """``array`` with axes of size 1 inserted: ``dimensions`` are their places in the result.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.expand_dims(jnp.ones(3), (0, 2)).shape
+    (1, 3, 1)
+    """
     (x,) = operands("expand_dims", array)
     rank = x.aval.ndim + len(dimensions)
     new = {d + rank if d < 0 else int(d) for d in dimensions}
     if not new:
         return x
+    if len(new) != len(dimensions) or any(not 0 <= d < rank for d in new):
+        raise ValueError(
+            f"expand_dims: dimensions {tuple(dimensions)} must be different axes of the result, "
+            f"which has rank {rank}: {-rank}..{rank - 1}.{here()}"
+        )
     kept = tuple([d for d in range(rank) if d not in new])
     sizes = iter(x.aval.shape)
     shape = tuple([1 if d in new else next(sizes) for d in range(rank)])
@@ -319,7 +350,8 @@ def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
 def reduced_shape(name: str, x: ShapedArray, axes: tuple[int, ...]) -> tuple[int, ...]:
     """Shape of a reduction over ``axes``; raises ValueError where an axis does not exist."""
     if len(set(axes)) != len(axes) or any(not 0 <= a < x.ndim for a in axes):
-        raise ValueError(
+        # an IndexError too, as some callers expect of an axis out of bounds
+        raise np.exceptions.AxisError(
             f"{name}: axes {axes} do not fit an array of shape {x.shape}: they must differ and "
             f"lie in 0..{x.ndim - 1}.{here()}"
         )
@@ -372,7 +404,13 @@ reduce_sum_p.batch = partial(reduction_batch, reduce_sum_p)
 
 
 def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
-    """Sum over ``axes``."""
+    """Sum over ``axes``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.reduce_sum(jnp.ones((2, 3)), (1,))
+    Array([3., 3.], dtype=float32)
+    """
     (x,) = operands("reduce_sum", operand)
     axes = tuple([int(a) for a in axes])
     return reduce_sum_p.bind(x, axes=axes) if axes else x

@@ -80,7 +80,13 @@ def sign(x: Any) -> Any:
 
 
 class RoundingMethod(enum.IntEnum):
-    """How ``round`` decides halves."""
+    """How ``round`` decides halves.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.round(jnp.array([0.5, 1.5, 2.5]), lax.RoundingMethod.TO_NEAREST_EVEN)
+    Array([0., 2., 2.], dtype=float32)
+    """
 
     AWAY_FROM_ZERO = 0
     TO_NEAREST_EVEN = 1

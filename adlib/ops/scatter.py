@@ -170,7 +170,14 @@ def scatter_sub(
     unique_indices: bool = False,
     mode: Any = None,
 ) -> Any:
-    """``operand`` with ``updates`` subtracted from its windows; see ``scatter_add``."""
+    """``operand`` with ``updates`` subtracted from its windows; see ``scatter_add``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> each = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_sub(jnp.ones(3), jnp.array([[0], [0]]), jnp.array([5.0, 2.0]), each)
+    Array([-6.,  1.,  1.], dtype=float32)
+    """
     return bind_scatter(
         "scatter_sub",
         scatter_sub_p,
@@ -270,7 +277,14 @@ def scatter_mul(
     unique_indices: bool = False,
     mode: Any = None,
 ) -> Any:
-    """``operand`` with its windows multiplied by ``updates``; see ``scatter_add``."""
+    """``operand`` with its windows multiplied by ``updates``; see ``scatter_add``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> each = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_mul(jnp.ones(3), jnp.array([[0], [0]]), jnp.array([5.0, 2.0]), each)
+    Array([10.,  1.,  1.], dtype=float32)
+    """
     return bind_scatter(
         "scatter_mul",
         scatter_mul_p,
@@ -339,7 +353,14 @@ def scatter_min(
     unique_indices: bool = False,
     mode: Any = None,
 ) -> Any:
-    """The smaller of ``operand`` and ``updates`` at its windows; see ``scatter_add``."""
+    """The smaller of ``operand`` and ``updates`` at its windows; see ``scatter_add``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> each = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_min(jnp.ones(3), jnp.array([[0], [2]]), jnp.array([5.0, -5.0]), each)
+    Array([ 1.,  1., -5.], dtype=float32)
+    """
     return bind_scatter(
         "scatter_min",
         scatter_min_p,
@@ -364,7 +385,14 @@ def scatter_max(
     unique_indices: bool = False,
     mode: Any = None,
 ) -> Any:
-    """The larger of ``operand`` and ``updates`` at its windows; see ``scatter_add``."""
+    """The larger of ``operand`` and ``updates`` at its windows; see ``scatter_add``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> each = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_max(jnp.ones(3), jnp.array([[0], [2]]), jnp.array([5.0, -5.0]), each)
+    Array([5., 1., 1.], dtype=float32)
+    """
     return bind_scatter(
         "scatter_max",
         scatter_max_p,

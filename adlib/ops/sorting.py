@@ -198,7 +198,13 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
 def sort_key_val(
     keys: Any, values: Any, dimension: int = -1, is_stable: bool = True
 ) -> tuple[Any, Any]:
-    """``keys`` sorted along one axis, and ``values`` rearranged with them."""
+    """``keys`` sorted along one axis, and ``values`` rearranged with them.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.sort_key_val(jnp.array([3, 1, 2]), jnp.array([30, 10, 20]))
+    (Array([1, 2, 3], dtype=int32), Array([10, 20, 30], dtype=int32))
+    """
     sorted_keys, moved = sort((keys, values), dimension, is_stable, 1)
     return sorted_keys, moved
 
@@ -208,7 +214,7 @@ def sort_key_val(
 
 def _top_k_shape(x: ShapedArray, *, k: int, axis: int) -> list[ShapedArray]:
     if dtypes.kind(x.dtype) not in "biuf":
-        raise TypeError(
+        raise ValueError(
             f"top_k: there is no largest element in dtype {x.dtype.name}; integers, booleans and "
             f"floats can be ordered.{here()}"
         )

@@ -21,6 +21,7 @@ from adlib.ops.operands import normal, operands, uniform
 from adlib.ops.reshaping import full_like
 from adlib.ops.rounding import sign
 from adlib.ops.selection import select_n_p
+from adlib.ops.zeta_derivatives import zeta_derivative_p
 
 
 def named(function: str) -> Callable[..., Any]:
@@ -220,7 +221,7 @@ def _zeta_derivative(t: Any, ans: Any, x: Any, q: Any) -> Any:
 zeta_p = elementwise(
     "zeta",
     named("zeta"),
-    [_no_order("zeta"), _zeta_derivative],
+    [lambda t, ans, x, q: mul(t, zeta_derivative_p.bind(x, q, order=1)), _zeta_derivative],
     kinds="f",
     samples=lambda: [
         Sample((uniform(2, 3, low=1.5, high=4), uniform(2, 3, low=0.5, high=3))),
@@ -232,7 +233,7 @@ zeta_p = elementwise(
 def zeta(x: Any, q: Any) -> Any:
     """Hurwitz's zeta function, the sum of ``(k + q) ** -x`` over k = 0, 1, …; NaN for ``x < 1``.
 
-    It can be differentiated in ``q``; ValueError in ``x``.
+    Differentiable in both arguments, to any order.
 
     >>> from adlib import lax
     >>> lax.zeta(2.0, 1.0)

@@ -1,5 +1,5 @@
-"""More special functions: integrals of exponentials, sines and Gaussians, hypergeometric and
-Bessel functions. Formulas: NIST's Digital Library of Mathematical Functions.
+"""More special functions: integrals of exponentials, sines and Gaussians, and Bessel
+functions. Formulas: NIST's Digital Library of Mathematical Functions.
 """
 
 from __future__ import annotations
@@ -239,64 +239,5 @@ bessel_jn_p = elementwise(
     kinds="f",
     samples=lambda: [
         Sample((uniform(2, 3, low=-4, high=4),), {"n": n}, name=f"order {n}") for n in (0, 1, 5)
-    ],
-)
-
-
-# ------------------------------------------------------ hypergeometric functions
-
-
-def _parameter(name: str, letter: str) -> Callable[..., Any]:
-    def derivative(t: Any, ans: Any, *args: Any) -> Any:
-        raise ValueError(
-            f"{name} gradient with respect to {letter} is not supported: the parameters have no "
-            f"closed derivative.{here()}\n  Repair: lax.stop_gradient on {letter}, or "
-            "differentiate in the last argument only."
-        )
-
-    return derivative
-
-
-def _hyp1f1_derivative(t: Any, ans: Any, a: Any, b: Any, x: Any) -> Any:
-    one = _const(a, 1)
-    return mul(t, mul(div(a, b), hyp1f1_p.bind(add(a, one), add(b, one), x)))
-
-
-hyp1f1_p = elementwise(
-    "hyp1f1",
-    named("hyp1f1"),
-    [_parameter("hyp1f1", "a"), _parameter("hyp1f1", "b"), _hyp1f1_derivative],
-    kinds="f",
-    samples=lambda: [
-        Sample((uniform(2, 3), uniform(2, 3, low=1, high=3), normal(2, 3))),
-        Sample((np.float32(0.5), np.float32(1.5), normal(3)), name="scalars"),
-    ],
-)
-
-
-def _hyp2f1_derivative(t: Any, ans: Any, a: Any, b: Any, c: Any, x: Any) -> Any:
-    one = _const(a, 1)
-    next_ = hyp2f1_p.bind(add(a, one), add(b, one), add(c, one), x)
-    return mul(t, mul(div(mul(a, b), c), next_))
-
-
-hyp2f1_p = elementwise(
-    "hyp2f1",
-    named("hyp2f1"),
-    [*(_parameter("hyp2f1", letter) for letter in "abc"), _hyp2f1_derivative],
-    kinds="f",
-    samples=lambda: [
-        Sample(
-            (
-                uniform(2, 3),
-                uniform(2, 3),
-                uniform(2, 3, low=1, high=3),
-                uniform(2, 3, low=-0.7, high=0.6),
-            )
-        ),
-        Sample(
-            (np.float32(0.5), np.float32(1.5), np.float32(2), uniform(3, low=-0.7, high=0.6)),
-            name="scalars",
-        ),
     ],
 )

@@ -14,7 +14,8 @@ from adlib.base.source import here
 from adlib.core.avals import ShapedArray, Zero, is_undefined_primal
 from adlib.core.primitive import Primitive, Sample, define_primitive
 from adlib.ops.constructors import linear
-from adlib.ops.operands import normal, operands
+from adlib.ops.operands import normal
+from adlib.ops.operands import operands as to_arrays
 from adlib.ops.reshaping import instantiate, reduce_sum, reshape
 from adlib.ops.structural import batch_first, canonical_axis
 
@@ -84,7 +85,7 @@ def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
     >>> lax.split(jnp.arange(3), (1, 2))
     [Array([0], dtype=int32), Array([1, 2], dtype=int32)]
     """
-    (x,) = operands("split", operand)
+    (x,) = to_arrays("split", operand)
     axis = canonical_axis("split", axis, x.aval.ndim)
     parts: list[Any] = split_p.bind(x, sizes=tuple([operator.index(n) for n in sizes]), axis=axis)
     return parts
@@ -152,7 +153,7 @@ concatenate_p = linear(
 )
 
 
-def concatenate(operands_: Sequence[Any], dimension: int) -> Any:
+def concatenate(operands: Sequence[Any], dimension: int) -> Any:
     """Arrays joined along an existing axis; all other sizes and the dtypes must be equal.
 
     Raises TypeError where they differ, ValueError for no arrays at all.
@@ -162,7 +163,7 @@ def concatenate(operands_: Sequence[Any], dimension: int) -> Any:
     >>> lax.concatenate([jnp.array([1, 2]), jnp.array([3])], 0)
     Array([1, 2, 3], dtype=int32)
     """
-    xs = operands("concatenate", *operands_)
+    xs = to_arrays("concatenate", *operands)
     if len(xs) == 1 and 0 <= dimension < xs[0].aval.ndim:
         return xs[0]
     return concatenate_p.bind(*xs, dimension=operator.index(dimension))
@@ -215,7 +216,7 @@ stack_p = linear(
 )
 
 
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+def stack(operands: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape and dtype joined along a new axis.
 
     Raises ValueError where shapes differ, TypeError where dtypes do.
@@ -226,7 +227,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     Array([[0, 1],
            [0, 1]], dtype=int32)
     """
-    xs = operands("stack", *arrays)
+    xs = to_arrays("stack", *operands)
     rank = xs[0].aval.ndim + 1 if xs else 1
     return stack_p.bind(*xs, axis=canonical_axis("stack", axis, rank))
 
@@ -269,8 +270,14 @@ unstack_p: Primitive = define_primitive(
 
 
 def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
-    """The arrays of which ``x`` is a stack along ``axis``."""
-    (x,) = operands("unstack", x)
+    """The arrays of which ``x`` is a stack along ``axis``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.unstack(jnp.arange(4).reshape(2, 2), axis=1)
+    (Array([0, 2], dtype=int32), Array([1, 3], dtype=int32))
+    """
+    (x,) = to_arrays("unstack", x)
     return tuple(unstack_p.bind(x, axis=canonical_axis("unstack", axis, x.aval.ndim)))
 
 
@@ -320,7 +327,7 @@ def tile(operand: Any, reps: Sequence[int]) -> Any:
     >>> lax.tile(jnp.array([1, 2]), (2,))
     Array([1, 2, 1, 2], dtype=int32)
     """
-    (x,) = operands("tile", operand)
+    (x,) = to_arrays("tile", operand)
     return tile_p.bind(x, reps=tuple([operator.index(r) for r in reps]))
 
 
@@ -337,7 +344,7 @@ def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = No
     >>> lax.collapse(jnp.zeros((2, 3, 4)), 1).shape
     (2, 12)
     """
-    (x,) = operands("collapse", operand)
+    (x,) = to_arrays("collapse", operand)
     shape = x.aval.shape
     start, stop, _ = builtins.slice(start_dimension, stop_dimension).indices(len(shape))
     if stop < start:

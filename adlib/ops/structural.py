@@ -172,10 +172,10 @@ def slice(
 
 
 def canonical_axis(name: str, axis: int, rank: int) -> int:
-    """``axis`` counted from the front; ValueError where there is no such axis."""
+    """``axis`` counted from the front; a ValueError (and IndexError) where there is none."""
     axis = operator.index(axis)
     if not -rank <= axis < rank:
-        raise ValueError(
+        raise np.exceptions.AxisError(
             f"{name}: axis {axis} is out of bounds for array of dimension {rank}; it must lie in "
             f"{-rank}..{rank - 1}.{here()}"
         )
@@ -185,7 +185,13 @@ def canonical_axis(name: str, axis: int, rank: int) -> int:
 def slice_in_dim(
     operand: Any, start_index: int | None, limit_index: int | None, stride: int = 1, axis: int = 0
 ) -> Any:
-    """``operand[start:limit:stride]`` along one axis; None and negative bounds as in Python."""
+    """``operand[start:limit:stride]`` along one axis; None and negative bounds as in Python.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.slice_in_dim(jnp.arange(6), 1, 6, 2)
+    Array([1, 3, 5], dtype=int32)
+    """
     (x,) = operands("slice_in_dim", operand)
     shape = x.aval.shape
     axis = canonical_axis("slice_in_dim", axis, len(shape))
@@ -203,6 +209,11 @@ def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True)
     """``operand[index]`` along one axis, which stays with size 1 where ``keepdims``.
 
     Raises IndexError where the index is out of bounds.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.index_in_dim(jnp.arange(6).reshape(3, 2), -1, axis=0, keepdims=False)
+    Array([4, 5], dtype=int32)
     """
     (x,) = operands("index_in_dim", operand)
     axis = canonical_axis("index_in_dim", axis, x.aval.ndim)

@@ -39,8 +39,10 @@ tan_p = elementwise(
 )
 
 
-def tan(x: Any) -> Any:
+def tan(x: Any, *, accuracy: Any = None) -> Any:
     """Tangent of ``x`` in radians, element by element.
+
+    ``accuracy``, a hint for accelerators, changes nothing here.
 
     >>> from adlib import lax
     >>> lax.tan(0.5)

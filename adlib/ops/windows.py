@@ -271,6 +271,8 @@ def reduce_window(
 
 
 def _start(x: Array, init: Any) -> Any:
+    if dtypes.kind(x.aval.dtype) in "biu" and isinstance(init, float) and np.isinf(init):
+        init = (highest if init > 0 else lowest)(x.aval.dtype)  # as an infinity means there
     _, start = operands("reduce_window", x, init)
     if start.aval.dtype != x.aval.dtype or start.aval.shape:
         raise TypeError(

@@ -141,7 +141,12 @@ def reduce_window_shape_tuple(
     base_dilation: Sequence[int] | None = None,
     window_dilation: Sequence[int] | None = None,
 ) -> Sizes:
-    """Shape of a windowed reduction."""
+    """Shape of a windowed reduction.
+
+    >>> from adlib import lax
+    >>> lax.reduce_window_shape_tuple((5, 5), (2, 2), (2, 2), ((0, 0), (1, 0)))
+    (2, 3)
+    """
     ones = (1,) * len(operand_shape)
     base = ones if base_dilation is None else base_dilation
     spread = ones if window_dilation is None else window_dilation

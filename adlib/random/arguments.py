@@ -12,6 +12,7 @@ import numpy as np
 
 from adlib import lax
 from adlib.api.compilation import JitFunction
+from adlib.base import errors
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, as_value
@@ -36,7 +37,7 @@ def canonical_shape(name: str, shape: Any) -> Shape:
             "  Under jit a shape must be static: a Python value, not a traced one."
         ) from None
     if any(n < 0 for n in sizes):
-        raise ValueError(f"{name}: sizes of shape {sizes} must be at least 0.{here()}")
+        raise TypeError(f"{name}: sizes of shape {sizes} must be at least 0.{here()}")
     return sizes
 
 
@@ -81,21 +82,27 @@ def float_dtype(name: str, dtype: Any, also_complex: bool = False) -> np.dtype[A
     return found  # type: ignore[no-any-return]
 
 
-def int_dtype(name: str, dtype: Any) -> np.dtype[Any]:
+def int_dtype(name: str, dtype: Any, error: type[Exception] = ValueError) -> np.dtype[Any]:
     """The integer dtype to draw in; int32 (int64 with x64) for None."""
     found = dtypes.canonicalize_dtype(int if dtype is None else dtype)
     if not dtypes.is_integer(found):
-        raise ValueError(
-            f"dtype argument to `{name}` must be an int dtype, got {found.name}.{here()}"
-        )
+        raise error(f"dtype argument to `{name}` must be an int dtype, got {found.name}.{here()}")
     return found  # type: ignore[no-any-return]
 
 
 def parameter(name: str, x: Any) -> Array:
-    """A distribution's parameter as an Array; lists and tuples of numbers are taken as well."""
+    """A distribution's parameter as an Array; lists and tuples of numbers are taken as well.
+
+    Raises ValueError for complex numbers: their imaginary parts would be lost.
+    """
     if isinstance(x, (list, tuple)):
         x = np.asarray(x)
-    return as_value(x, name)
+    value = as_value(x, name)
+    if dtypes.is_complex(value.aval.dtype):
+        raise errors.TypePromotionError(
+            f"{name}: parameters are real numbers, got {value.aval.str_short()}.{here()}"
+        )
+    return value
 
 
 def key_of(name: str, key: Any) -> Array:

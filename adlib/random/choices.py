@@ -16,6 +16,7 @@ from adlib.ops.random_bits import random_bits
 from adlib.random.arguments import (
     as_dtype,
     canonical_shape,
+    float_dtype,
     key_of,
     parameter,
     sampler,
@@ -202,6 +203,7 @@ def categorical(
     """
     typed = key_of("categorical", key)
     values = parameter("categorical", logits)
+    float_dtype("categorical", values.aval.dtype)
     mode = gumbel_mode("categorical", mode)
     if not dtypes.is_float(values.aval.dtype):
         values = as_dtype(values, dtypes.canonicalize_dtype(np.float64))

@@ -11,9 +11,11 @@ from adlib import numpy as jnp
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
+from adlib.numpy.promotion import promote_inexact
 from adlib.random.arguments import (
     as_dtype,
     canonical_shape,
+    finfo,
     float_dtype,
     int_dtype,
     key_of,
@@ -181,7 +183,7 @@ def _stirling_tail(k: Array) -> Array:
 
 def _binomial_small(key: Array, n: Array, log1m_p: Array, shape: Any, dtype: Any) -> Array:
     """Sum of geometric gaps between successes, for n p up to 10."""
-    limit = np.finfo(dtype).max
+    limit = float(finfo(dtype).max)
 
     def running(carry: Any) -> Any:
         step, _, total, _ = carry
@@ -240,7 +242,7 @@ def _log_bound(e: _Envelope, k: Array) -> Array:
 def _binomial_large(key: Array, n: Array, p: Array, shape: Any, dtype: Any) -> Array:
     """Transformed rejection (Hörmann 1993, algorithm BTRS), for n p of at least 10."""
     e = _envelope(n, p)
-    limit = np.finfo(dtype).max
+    limit = float(finfo(dtype).max)
 
     def running(carry: Any) -> Any:
         step, _, accepted, _ = carry
@@ -312,8 +314,10 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
     dtype = float_dtype("binomial", dtype)
     params = parameter("binomial", n), parameter("binomial", p)
     shape = result_shape("binomial", shape, *params)
-    n, p = (as_dtype(jnp.broadcast_to(x, shape), dtype) for x in params)
-    return _binomial(typed, n, p, shape=shape, dtype=dtype)  # type: ignore[no-any-return]
+    # drawn in the parameters' own dtype: which numbers come does not depend on the result's
+    drawn = promote_inexact("binomial", *params)[0].aval.dtype
+    n, p = (as_dtype(jnp.broadcast_to(x, shape), drawn) for x in params)
+    return as_dtype(_binomial(typed, n, p, shape=shape, dtype=drawn), dtype)
 
 
 # --------------------------------------------------------------------- multinomial
@@ -329,10 +333,10 @@ def multinomial(
       n: trials, shape (...).
       p: probabilities, shape (..., k), summing to 1 along the last axis.
       shape: shape of the result; by default ``n``'s with k.
-      dtype: float dtype of the result; float32 by default.
+      dtype: dtype of the result; float32 by default.
 
     Returns:
-      Array of whole floats of shape (..., k) that sum to ``n``.
+      Array of whole numbers of shape (..., k) that sum to ``n``.
 
     Each outcome is a binomial draw out of the trials that are left.
 
@@ -342,8 +346,9 @@ def multinomial(
     Array([1., 1., 8.], dtype=float32)
     """
     typed = key_of("multinomial", key)
-    dtype = float_dtype("multinomial", dtype)
     trials, probs = parameter("multinomial", n), parameter("multinomial", p)
+    result = dtypes.canonicalize_dtype(float if dtype is None else dtype)
+    dtype = promote_inexact("multinomial", trials, probs)[0].aval.dtype
     if probs.aval.ndim < 1:
         raise ValueError(f"multinomial requires p.ndim >= 1, got p.ndim == 0{here()}")
     full = np.broadcast_shapes((*trials.aval.shape, 1), probs.aval.shape)
@@ -367,4 +372,4 @@ def multinomial(
         count = _binomial(k, trials, share, shape=full[:-1], dtype=dtype)
         counts.append(count)
         trials = trials - count
-    return jnp.stack(counts, axis=-1)  # type: ignore[no-any-return]
+    return as_dtype(jnp.stack(counts, axis=-1), result)

@@ -169,6 +169,8 @@ def fold_in(key: Any, data: Any) -> Array:
             raise OverflowError(f"fold_in: Python integer {data} out of bounds for uint32{here()}")
         data = ArrayImpl(np.asarray(data, np.uint32), ShapedArray((), _U32))
     data = as_value(data, "fold_in")
+    if dtypes.is_complex(data.aval.dtype):
+        raise TypeError(f"fold_in takes an integer, got {data.aval.str_short()}.{here()}")
     if data.aval.shape:
         raise TypeError(
             f"fold_in accepts a scalar, but was given an array of shape {data.aval.shape} != ()."

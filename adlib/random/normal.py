@@ -115,14 +115,14 @@ def lognormal(
       key: a key, typed or raw.
       sigma: float; broadcasts to ``shape``.
       shape: shape of the result; that of ``sigma`` by default.
-      dtype: float dtype; float32 by default.
+      dtype: float or complex dtype; float32 by default.
 
     >>> from adlib import random
     >>> random.lognormal(random.key(0), 0.5, (2,)).round(3)
     Array([2.251, 2.753], dtype=float32)
     """
     typed = key_of("lognormal", key)
-    dtype = float_dtype("lognormal", dtype)
+    dtype = float_dtype("lognormal", dtype, also_complex=True)
     scale = parameter("lognormal", sigma)
     shape = result_shape("lognormal", shape, scale)
     return jnp.exp(_normal(typed, shape=shape, dtype=dtype) * as_dtype(scale, dtype))  # type: ignore[no-any-return]
@@ -161,8 +161,8 @@ def double_sided_maxwell(
 
     Args:
       key: a key, typed or raw.
-      loc, scale: location and scale, which broadcast against ``shape``.
-      shape: shape of the draws; the parameters' is broadcast against it.
+      loc, scale: location and scale, which broadcast against each other.
+      shape: added in front of their common shape; where it is empty, that shape itself.
       dtype: float dtype; float32 by default.
 
     >>> from adlib import random
@@ -172,8 +172,8 @@ def double_sided_maxwell(
     typed = key_of("double_sided_maxwell", key)
     dtype = float_dtype("double_sided_maxwell", dtype)
     params = parameter("double_sided_maxwell", loc), parameter("double_sided_maxwell", scale)
-    shape = canonical_shape("double_sided_maxwell", shape)
-    shape = np.broadcast_shapes(shape, *[p.aval.shape for p in params])
+    common = result_shape("double_sided_maxwell", None, *params)
+    shape = (*(canonical_shape("double_sided_maxwell", shape) or common), *common)
     return _double_sided_maxwell(typed, *params, shape=shape, dtype=dtype)  # type: ignore[no-any-return]
 
 
@@ -193,7 +193,7 @@ def _multivariate_normal(
         factor = v * jnp.sqrt(w[..., None, :])
     else:
         factor = jnp.linalg.cholesky(cov)
-    draws = _normal(key, shape=(*shape, size), dtype=dtype)
+    draws = as_dtype(_normal(key, shape=(*shape, size), dtype=dtype), mean.aval.dtype)
     return mean + jnp.einsum("...ij,...j->...i", factor, draws)  # type: ignore[no-any-return]
 
 
@@ -257,8 +257,15 @@ def multivariate_normal(
             f"{what}: mean of shape {mu.aval.shape} and cov of shape {sigma.aval.shape} do not "
             f"broadcast to shape={wanted}, which leaves out the last axis.{here()}"
         )
-    mu, sigma = as_dtype(mu, dtype), as_dtype(sigma, dtype)
-    return _multivariate_normal(typed, mu, sigma, shape=wanted, dtype=dtype, method=method)  # type: ignore[no-any-return]
+    result = dtype
+    if dtype.itemsize < 4:  # the draws are of 16 bits, the algebra is of 32
+        single = np.dtype(np.float32)
+        result = single if single in (mu.aval.dtype, sigma.aval.dtype) else dtype
+        mu, sigma = as_dtype(mu, single), as_dtype(sigma, single)
+    else:
+        mu, sigma = as_dtype(mu, dtype), as_dtype(sigma, dtype)
+    out = _multivariate_normal(typed, mu, sigma, shape=wanted, dtype=dtype, method=method)
+    return as_dtype(out, result)
 
 
 @sampler

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from adlib import lax
+from adlib import numpy as jnp
 from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array, scalar
@@ -152,14 +153,14 @@ def randint(
       minval, maxval: integer bounds that broadcast to ``shape``.
       dtype: integer dtype; int32 by default.
 
-    Raises ValueError for a dtype that is no integer.
+    Raises TypeError for a dtype that is no integer.
 
     >>> from adlib import random
     >>> random.randint(random.key(0), (4,), 0, 10)
     Array([9, 0, 2, 3], dtype=int32)
     """
     typed = key_of("randint", key)
-    dtype = int_dtype("randint", dtype)
+    dtype = int_dtype("randint", dtype, TypeError)
     low, high = _bound("randint", minval), _bound("randint", maxval)
     shape = result_shape("randint", shape, low, high)
     if dtype.itemsize >= 4:
@@ -233,6 +234,8 @@ def bernoulli(
 def _rademacher(key: Array, *, shape: Any, dtype: Any) -> Array:
     half = scalar(0.5, dtypes.canonicalize_dtype(np.float64))
     toss = _bernoulli(key, half, shape=shape, dtype=half.aval.dtype, mode="low")
+    if dtype.kind == "b":  # both are true
+        return jnp.ones_like(toss)
     twice = lax.mul(scalar(2, dtype), lax.convert_element_type(toss, dtype))
     return lax.sub(twice, scalar(1, dtype))
 

@@ -4,7 +4,7 @@ Each part is loaded when first asked for.
 
 >>> import adlib
 >>> adlib.scipy.special.ndtr(0.0)
-Array(0.5, dtype=float32, weak_type=True)
+Array(0.5, dtype=float32)
 """
 
 import importlib

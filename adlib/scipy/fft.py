@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from adlib import lax
 from adlib import numpy as jnp
 from adlib.base.source import here
 from adlib.core.array import Array
@@ -111,8 +112,11 @@ def _transformed(
             f"{name} takes norm 'backward', 'forward' or 'ortho'; it was given {norm!r}.{here()}"
         )
     (x,) = promote_inexact(name, x)
-    if x.dtype.kind == "c":
-        raise ValueError(f"{name} takes real arrays; it was given {x.dtype}.{here()}")
+    if x.dtype.kind == "c":  # linear in both parts
+        parts = [
+            _transformed(name, p, type, n, axis, norm, inverse=inverse) for p in (x.real, x.imag)
+        ]
+        return lax.complex(*parts)
     x = jnp.moveaxis(x if n is None else _resized(x, n, axis), axis, -1)
     length = x.shape[-1]
     if length < 1 + (type == 1):

@@ -1,6 +1,8 @@
 """jit, make_jaxpr and eval_shape."""
 
 import collections
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -317,3 +319,44 @@ def test_results_without_leaves():
 def test_debug_nans_finds_the_operation_inside_a_jitted_function():
     with adlib.debug_nans(), pytest.raises(FloatingPointError, match=r"\(nan\) encountered in log"):
         jit(lambda x: jnp.log(x) * 2.0)(-1.0)
+
+
+def test_a_function_that_is_jitted_again_is_not_traced_again():
+    runs = []
+
+    def f(x, n=1):
+        runs.append(n)
+        return x * n
+
+    for _ in range(3):
+        assert adlib.jit(f)(2.0) == 2
+    assert runs == [1]
+    # another choice of static arguments is another function
+    for _ in range(2):
+        assert adlib.jit(f, static_argnums=1)(2.0, 3) == 6
+    assert runs == [1, 3]
+    first, second = adlib.jit(f), adlib.jit(f)
+    first.clear_cache()
+    second(2.0)
+    assert runs == [1, 3, 1]
+
+
+def test_traces_live_as_long_as_their_function():
+    def f(x):
+        return x + 1
+
+    assert adlib.jit(f)(1.0) == 2
+    alive = weakref.ref(f)
+    del f
+    gc.collect()
+    assert alive() is None
+
+
+def test_jit_of_what_cannot_be_hashed():
+    class Unhashable:
+        __hash__ = None
+
+        def __call__(self, x):
+            return x + 1
+
+    assert adlib.jit(Unhashable())(1.0) == 2

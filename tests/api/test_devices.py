@@ -60,3 +60,13 @@ def test_waiting():
     tree = {"a": jnp.ones(2), "b": 3, "c": "text"}
     assert adlib.block_until_ready(tree) is tree
     assert float(adlib.jit(lambda x: adlib.block_until_ready(x))(1.0)) == 1.0
+
+
+def test_what_is_no_array_stays_as_it_is_when_fetched():
+    assert adlib.device_get((1, None, "a"))[0] == 1
+    assert isinstance(adlib.device_get(1), int)
+
+
+def test_a_shape_wants_a_dtype():
+    with pytest.raises(ValueError, match=r"a dtype is wanted besides the shape \(2, 3\)"):
+        adlib.ShapeDtypeStruct((2, 3), None)

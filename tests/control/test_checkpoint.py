@@ -81,3 +81,26 @@ def test_residuals_of_the_inside_are_not_kept():
     _, pullback = adlib.vjp(layer, jnp.ones(1000))
     held = [a for e in pullback._linear.tape.eqns for a in e.args if hasattr(a, "_value")]
     assert sum(a.nbytes for a in held) <= 4000
+
+
+def test_policies_that_offload_keep_what_they_would_move():
+    policies = adlib.checkpoint_policies
+    places = dict(offload_src="device", offload_dst="pinned_host")
+    named = policies.save_and_offload_only_these_names(
+        names_which_can_be_saved=["a"], names_which_can_be_offloaded=["b"], **places
+    )
+    dots = policies.offload_dot_with_no_batch_dims(**places)
+
+    def f(w, x):
+        inner = adlib.ad_checkpoint.checkpoint_name(w @ jnp.sin(x), "b")
+        return jnp.sum(jnp.sin(adlib.ad_checkpoint.checkpoint_name(jnp.cos(inner), "a")))
+
+    w, x = jnp.arange(6.0).reshape(2, 3), jnp.ones(3)
+    for policy in (named, dots):
+        found = adlib.grad(adlib.checkpoint(f, policy=policy), (0, 1))(w, x)
+        for a, b in zip(found, adlib.grad(f, (0, 1))(w, x), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+    with pytest.raises(ValueError, match="both lists have 'a'"):
+        policies.save_and_offload_only_these_names(
+            names_which_can_be_saved=["a"], names_which_can_be_offloaded=["a", "b"], **places
+        )

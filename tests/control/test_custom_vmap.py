@@ -138,3 +138,15 @@ def test_trees_and_mistakes():
     narrow = lambda x: jnp.sum(linear_call(lambda r, v: v, lambda r, ct: ct[0], (), x))  # noqa: E731
     with pytest.raises(TypeError, match=r"returned f32\[\] for a linear argument of type f32\[3\]"):
         grad(narrow)(X)
+
+
+def test_results_are_arrays_without_vmap_too():
+    @custom_vmap
+    def f(x, y):
+        return {"product": x * y}
+
+    @f.def_vmap
+    def rule(axis_size, in_batched, x, y):
+        return {"product": x * y}, {"product": True}
+
+    assert isinstance(f(2.0, 3.0)["product"], adlib.Array)

@@ -85,7 +85,7 @@ def store(x):
 
 # How a traced value gets out, and where it is used then.
 WAYS_OUT = {
-    "jit": lambda: jit(store)(1.0),
+    "jit": lambda: jit(lambda x: store(x))(1.0),  # a new function: traces are kept
     "grad": lambda: grad(store)(1.0),
     "jvp": lambda: jvp(store, (1.0,), (1.0,)),
     "vjp": lambda: adlib.vjp(store, 1.0),

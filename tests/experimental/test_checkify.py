@@ -178,3 +178,20 @@ def test_an_error_is_a_value():
 def test_mistakes(call, error, said):
     with pytest.raises(error, match=said):
         call()
+
+
+def test_an_index_known_before_is_checked_too():
+    error, value = c.checkify(lambda x: x[5], errors=c.index_checks)(jnp.arange(3.0))
+    assert "index 5 is out of bounds for axis 0 with size 3" in error.get()
+    assert value == 2
+    error, _ = c.checkify(lambda x: x[2], errors=c.index_checks)(jnp.arange(3.0))
+    assert error.get() is None
+
+
+def test_a_thrown_error_is_a_value_error():
+    def positive(x):
+        c.check(x > 0, "not positive")
+        return x
+
+    with pytest.raises(ValueError, match="not positive"):
+        c.checkify(positive)(-1.0)[0].throw()

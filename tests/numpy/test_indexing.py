@@ -312,7 +312,7 @@ def test_iteration_and_unpacking():
 def test_lists_and_ranges_inside_a_tuple_are_arrays():
     x = jnp.arange(12).reshape(3, 4)
     np.testing.assert_array_equal(x[0, [1, 3]], [1, 3])
-    np.testing.assert_array_equal(x[range(2)], [[0, 1, 2, 3], [4, 5, 6, 7]])
+    np.testing.assert_array_equal(x[range(2),], [[0, 1, 2, 3], [4, 5, 6, 7]])
     np.testing.assert_array_equal(jit(lambda i, j: x[1, [i, j]])(0, 2), [4, 6])
     np.testing.assert_array_equal(x[0, [True, False, True, False]], [0, 2])
 
@@ -375,7 +375,7 @@ X = jnp.arange(12.0).reshape(3, 4)
         (slice(0, 2.5), TypeError, "Slice entries must be integers or None, got 2.5"),
         (slice(None, None, 0), ValueError, "slice step cannot be zero"),
         (np.array([True, False]), IndexError, r"did not match .* mask of shape \(2,\)"),
-        ((jnp.array([0, 1]), jnp.array([0, 1, 2])), IndexError, r"\(2,\), \(3,\) do not fit"),
+        ((jnp.array([0, 1]), jnp.array([0, 1, 2])), ValueError, r"\(2,\), \(3,\) do not fit"),
     ],
 )
 def test_errors_of_indices(index, error, message):

@@ -24,7 +24,7 @@ TABLE = {
     lax.exp2: [(3.0, 8, 8 * np.log(2)), (-INF, 0, 0), (INF, INF, INF)],
     lax.expm1: [(1e-20, 1e-20, 1), (-INF, -1, 0), (INF, INF, INF)],
     lax.log1p: [(1e-20, 1e-20, 1), (-1.0, -INF, INF), (-2.0, NAN, -1), (INF, INF, 0)],
-    lax.logistic: [(0.0, 0.5, 0.25), (100.0, 1, 0), (-100.0, 0, 0),
+    lax.logistic: [(0.0, 0.5, 0.25), (100.0, 1, 0), (-200.0, 0, 0),
                    (-INF, 0, 0), (INF, 1, 0), (NAN, NAN, NAN)],
 }  # fmt: skip
 

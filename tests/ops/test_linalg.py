@@ -444,7 +444,7 @@ def test_triangular_solve_of_a_vector():
         (
             lambda a: linalg.triangular_solve(a, jnp.ones((2, 3))),
             jnp.ones((2, 2)),
-            TypeError,
+            ValueError,
             r"shapes \(2, 2\) of a and \(2, 3\) of b do not fit x a = b",
         ),
         (

@@ -1,5 +1,6 @@
 """Special functions at special points, and when their library is loaded."""
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.special
@@ -66,8 +67,21 @@ def test_zeta():
     assert lax.zeta(2.0, 1.0) == pytest.approx(np.pi**2 / 6)
     assert np.isnan(lax.zeta(0.5, 1.0))
     assert adlib.grad(lax.zeta, 1)(2.0, 1.0) == pytest.approx(-2 * scipy.special.zeta(3, 1))
-    with pytest.raises(ValueError, match="zeta gradient with respect to x is not supported"):
-        adlib.grad(lax.zeta)(2.0, 1.0)
+    assert adlib.grad(lax.zeta)(2.0, 1.0) == pytest.approx(-0.93754825)  # Riemann's zeta'(2)
+
+
+@pytest.mark.parametrize(
+    ("s", "q"), [(2.0, 1.0), (1.01, 0.3), (5.0, 3.0), (20.0, 0.5), (3.0, 100.0), (60.0, 1.5)]
+)
+def test_derivatives_of_zeta(s, q):
+    def exact(n, m):
+        return float(mpmath.diff(mpmath.zeta, (s, q), (n, m)))
+
+    with adlib.enable_x64(), mpmath.workdps(40):
+        in_s = adlib.grad(lax.zeta)
+        np.testing.assert_allclose(in_s(s, q), exact(1, 0), rtol=2e-13)
+        np.testing.assert_allclose(adlib.grad(in_s)(s, q), exact(2, 0), rtol=2e-13)
+        np.testing.assert_allclose(adlib.grad(in_s, 1)(s, q), exact(1, 1), rtol=2e-13)
 
 
 def test_complex_arguments_are_refused():

@@ -144,3 +144,8 @@ def test_mistakes_are_explained(call, error, message):
 def test_arithmetic_with_keys_is_an_error():
     with pytest.raises((TypeError, ValueError)):
         random.key(0) + 1
+
+
+def test_keys_are_no_numbers():
+    with pytest.raises(TypeError, match="cannot be combined in arithmetic"):
+        random.key(0) + 1

@@ -61,7 +61,6 @@ def test_errors_of_cosine_transforms():
         (lambda: fft.dct(np.ones(3), 5), "type 1, 2, 3 or 4; it was given 5"),
         (lambda: fft.dct(np.ones(3), norm="unit"), "it was given 'unit'"),
         (lambda: fft.dct(np.ones(1), 1), "2 elements or more"),
-        (lambda: fft.dct(1j * np.ones(3)), "real arrays"),
         (lambda: fft.dctn(np.ones((3, 3)), s=(2,), axes=(0, 1)), "as many lengths as axes"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -158,7 +157,7 @@ def test_solvers(name, kind):
     inverse = np.diag(1 / np.diag(a))
     for kwargs in ({}, {"M": inverse}, {"x0": wanted + 0.1}, {"M": lambda v: inverse @ v}):
         found, info = solver(a, b, tol=1e-12, **kwargs)
-        assert info is None
+        assert info == 0 if name == "gmres" else info is None
         same(found, wanted, 1e-8)
     found, _ = solver(lambda v: {"u": a @ v["u"]}, {"u": b}, tol=1e-12)
     same(found["u"], wanted, 1e-8)

@@ -168,6 +168,8 @@ def test_under_jit_and_vmap():
     for name, args in BINARY.items():
         f = getattr(special, name)
         args = jnp.broadcast_arrays(*[jnp.asarray(a, float) for a in args])
+        if name == "polygamma":
+            args[0] = args[0].astype(int)
         eager = f(*args)
         np.testing.assert_allclose(adlib.jit(f)(*args), eager, rtol=1e-12)
         np.testing.assert_allclose(adlib.vmap(f)(*args), eager, rtol=1e-12)
@@ -178,7 +180,6 @@ def test_under_jit_and_vmap():
     [
         (lambda: special.factorial(3, exact=True), "math.factorial"),
         (lambda: adlib.grad(special.expn)(2.0, 1.0), "it is an order"),
-        (lambda: adlib.grad(special.hyp1f1)(1.0, 2.0, 0.5), "with respect to a"),
         (lambda: special.sph_harm_y(1, 0, 0.1, 0.1, diff_n=1), "diff_n=None only"),
     ],
 )

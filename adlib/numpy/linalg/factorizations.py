@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from adlib.base.source import here
 from adlib.core.array import Array
 from adlib.lax import linalg
-from adlib.numpy.linalg.norms import one_inexact
+from adlib.numpy.linalg.norms import one_inexact, weakly
 from adlib.ops.linalg.parts import adjoint, matrix_transpose
 from adlib.ops.linalg.qr import geqrf
 
@@ -58,7 +58,7 @@ def cholesky(a: Any, *, upper: bool = False, symmetrize_input: bool = True) -> A
            [1., 1.]], dtype=float32)
     """
     factor = linalg.cholesky(one_inexact("cholesky", a), symmetrize_input=symmetrize_input)
-    return adjoint(factor) if upper else factor
+    return weakly(adjoint(factor) if upper else factor, a)
 
 
 def qr(a: Any, mode: str = "reduced") -> Any:
@@ -71,6 +71,12 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
     Returns:
       ``QRResult(Q, R)``, or R alone.
+
+    >>> import adlib.numpy as jnp
+    >>> q, r = jnp.linalg.qr(jnp.array([[3.0], [4.0]]))
+    >>> abs(q).round(4), abs(r).round(4)
+    (Array([[0.6],
+           [0.8]], dtype=float32), Array([[5.]], dtype=float32))
     """
     x = one_inexact("qr", a)
     if mode == "raw":
@@ -85,7 +91,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
             f"Unsupported QR decomposition mode '{mode}'{here()}\n  The modes are 'reduced', "
             "'complete', 'r' and 'raw'."
         )
-    q, r = linalg.qr(x, pivoting=False, full_matrices=full)
+    q, r = [weakly(v, a) for v in linalg.qr(x, pivoting=False, full_matrices=full)]
     return r if mode == "r" else QRResult(q, r)
 
 
@@ -119,11 +125,16 @@ def svd(
         compute_uv=compute_uv,
         subset_by_index=subset_by_index,
     )
-    return SVDResult(*out) if compute_uv else out
+    return SVDResult(*[weakly(v, a) for v in out]) if compute_uv else weakly(out, a)
 
 
 def svdvals(x: Any, /) -> Array:
-    """Singular values of (..., m, n) matrices, descending: shape (..., min(m, n))."""
+    """Singular values of (..., m, n) matrices, descending: shape (..., min(m, n)).
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.svdvals(jnp.array([[3.0, 0.0], [0.0, 4.0]]))
+    Array([4., 3.], dtype=float32)
+    """
     return svd(x, compute_uv=False)  # type: ignore[no-any-return]
 
 
@@ -138,16 +149,27 @@ def eigh(a: Any, UPLO: str | None = None, symmetrize_input: bool = True) -> Eigh
     Returns:
       ``EighResult(eigenvalues, eigenvectors)``: real (..., n), ascending, and (..., n, n) with
       an eigenvector in each column.
+
+    >>> import adlib.numpy as jnp
+    >>> values, vectors = jnp.linalg.eigh(jnp.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> values.round(4), abs(vectors).round(4)
+    (Array([1., 3.], dtype=float32), Array([[0.7071, 0.7071],
+           [0.7071, 0.7071]], dtype=float32))
     """
     if UPLO not in (None, "L", "U"):
         raise ValueError(f"UPLO must be one of None, 'L', or 'U', got {UPLO}{here()}")
     x = one_inexact("eigh", a)
     vectors, values = linalg.eigh(x, lower=UPLO != "U", symmetrize_input=symmetrize_input)
-    return EighResult(values, vectors)
+    return EighResult(weakly(values, a), weakly(vectors, a))
 
 
 def eigvalsh(a: Any, UPLO: str | None = "L", *, symmetrize_input: bool = True) -> Array:
-    """Eigenvalues of Hermitian matrices, ascending."""
+    """Eigenvalues of Hermitian matrices, ascending.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.eigvalsh(jnp.array([[2.0, 1.0], [1.0, 2.0]])).round(4)
+    Array([1., 3.], dtype=float32)
+    """
     return eigh(a, UPLO, symmetrize_input).eigenvalues
 
 
@@ -155,14 +177,24 @@ def eig(a: Any) -> EigResult:
     """Eigenvalues (..., n) and right eigenvectors (..., n, n) of square matrices, complex.
 
     Derivatives of the eigenvectors raise NotImplementedError; those of ``eigvals`` exist.
+
+    >>> import adlib.numpy as jnp
+    >>> values, vectors = jnp.linalg.eig(jnp.array([[2.0, 0.0], [0.0, 3.0]]))
+    >>> values, vectors.shape
+    (Array([2.+0.j, 3.+0.j], dtype=complex64), (2, 2))
     """
     x = one_inexact("eig", a)
     values, vectors = linalg.eig(x, compute_left_eigenvectors=False)
-    return EigResult(values, vectors)
+    return EigResult(weakly(values, a), weakly(vectors, a))
 
 
 def eigvals(a: Any) -> Array:
-    """Eigenvalues of square matrices, complex, in no particular order."""
+    """Eigenvalues of square matrices, complex, in no particular order.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.eigvals(jnp.array([[0.0, 1.0], [-1.0, 0.0]]))
+    Array([0.+1.j, 0.-1.j], dtype=complex64)
+    """
     x = one_inexact("eigvals", a)
     (values,) = linalg.eig(x, compute_left_eigenvectors=False, compute_right_eigenvectors=False)
-    return values  # type: ignore[no-any-return]
+    return weakly(values, a)

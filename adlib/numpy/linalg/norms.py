@@ -23,6 +23,12 @@ def one_inexact(name: str, x: Any) -> Array:
     return convert(x, x.aval.dtype)
 
 
+def weakly(out: Array, *given: Any) -> Array:
+    """``out``, weakly typed where all that was given is."""
+    weak = all([to_array(x, "linalg").aval.weak_type for x in given])
+    return convert(out, out.aval.dtype, weak)
+
+
 def const(x: Array, value: Any) -> Array:
     """A constant of the dtype of ``x``."""
     return scalar(value, x.aval.dtype)
@@ -93,6 +99,11 @@ def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
     if isinstance(ord, (int, float, np.number)) and np.isinf(ord):
         if ord > 0:
             return _largest(lax.abs(x), axes, keepdims)
+        if any([x.aval.shape[a] == 0 for a in axes]):
+            raise ValueError(
+                f"norm of order -inf of an array without elements, of shape {x.aval.shape}: there "
+                f"is no smallest one.{here()}"
+            )
         return _reduced(lax.abs(x), lax.reduce_min, axes, keepdims)
     if isinstance(ord, (int, float, np.number)) and ord == 0:
         nonzero = convert(lax.ne(x, const(x, 0)), dtypes.real_of(x.aval.dtype))
@@ -143,7 +154,12 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
 
 
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
-    """Norm of order ``ord`` of each matrix (..., m, n): shape (...)."""
+    """Norm of order ``ord`` of each matrix (..., m, n): shape (...).
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.matrix_norm(jnp.array([[3.0, 0.0], [4.0, 0.0]]))
+    Array(5., dtype=float32)
+    """
     x = one_inexact("matrix_norm", x)
     ndim = x.aval.ndim
     if ndim < 2:
@@ -158,8 +174,21 @@ def cond(x: Any, p: Any = None) -> Array:
 
     None means 2: the ratio of the largest to the smallest singular value. Other orders need
     square matrices. Infinite where a matrix is singular.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.cond(jnp.diag(jnp.array([1.0, 4.0])))
+    Array(4., dtype=float32)
     """
-    x = one_inexact("cond", x)
+    given = to_array(x, "cond")
+    x = one_inexact("cond", given)
+    shape = x.aval.shape
+    if len(shape) < 2 or 0 in shape[-2:]:
+        raise ValueError(f"cond takes matrices with elements, got shape {shape}.{here()}")
+    if p not in (None, 2, -2) and shape[-1] != shape[-2]:
+        raise ValueError(
+            f"cond of order p={p} takes square matrices, got shape {shape}.{here()}\n  p=None, 2 "
+            "and -2 take others too."
+        )
     if p in (None, 2, -2):
         values = linalg.svd(x, compute_uv=False)
         last = values.aval.ndim - 1
@@ -171,8 +200,8 @@ def cond(x: Any, p: Any = None) -> Array:
         ratio = lax.mul(norm(x, p, axes), norm(inverse(x), p, axes))
     bad = lax.ne(ratio, ratio)
     infinite = broadcast_array(const(ratio, np.inf), ratio.aval.shape)
-    given = _any_nan(x)
-    return lax.select(lax.bitwise_and(bad, lax.bitwise_not(given)), infinite, ratio)
+    bad = lax.bitwise_and(bad, lax.bitwise_not(_any_nan(x)))
+    return weakly(lax.select(bad, infinite, ratio), given)
 
 
 def _any_nan(x: Array) -> Array:
@@ -184,6 +213,10 @@ def matrix_rank(M: Any, rtol: Any = None, *, hermitian: bool = False, tol: Any =
     """Number of singular values above ``rtol`` times the largest, as an int32 array (...).
 
     ``rtol`` is by default max(m, n) times the dtype's precision; ``tol`` is its older name.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.matrix_rank(jnp.ones((3, 3)))
+    Array(1, dtype=int32)
     """
     x = one_inexact("matrix_rank", M)
     rtol = tol if rtol is None else rtol

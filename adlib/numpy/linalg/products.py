@@ -9,8 +9,8 @@ from adlib import lax
 from adlib.base.source import here
 from adlib.core.array import Array
 from adlib.numpy import contraction
-from adlib.numpy.contraction import matmul, tensordot, vecdot
-from adlib.numpy.promotion import promote_dtypes, to_array
+from adlib.numpy.contraction import vecdot
+from adlib.numpy.promotion import convert, promote_dtypes, to_array
 from adlib.ops.linalg.parts import matrix_transpose as _matrix_transpose
 
 __all__ = [
@@ -26,8 +26,49 @@ __all__ = [
 ]
 
 
+def matmul(
+    x1: Any, x2: Any, /, *, precision: Any = None, preferred_element_type: Any = None
+) -> Array:
+    """Product of (stacks of) matrices, as ``jnp.matmul``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.matmul(jnp.ones((2, 3)), jnp.ones((3, 1))).shape
+    (2, 1)
+    """
+    return contraction.matmul(
+        x1, x2, precision=precision, preferred_element_type=preferred_element_type
+    )
+
+
+def tensordot(
+    x1: Any,
+    x2: Any,
+    /,
+    *,
+    axes: Any = 2,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+    out_sharding: None = None,
+) -> Array:
+    """Product over several axes, as ``jnp.tensordot``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.tensordot(jnp.ones((2, 3)), jnp.ones((3, 4)), axes=1).shape
+    (2, 4)
+    """
+    return contraction.tensordot(
+        x1, x2, axes, precision=precision, preferred_element_type=preferred_element_type
+    )
+
+
 def outer(x1: Any, x2: Any, /) -> Array:
-    """All products of an element of ``x1`` and one of ``x2``, both of one axis."""
+    """All products of an element of ``x1`` and one of ``x2``, both of one axis.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.outer(jnp.array([1, 2]), jnp.array([3, 4]))
+    Array([[3, 4],
+           [6, 8]], dtype=int32)
+    """
     x, y = promote_dtypes("outer", x1, x2)
     if x.aval.ndim != 1 or y.aval.ndim != 1:
         raise ValueError(
@@ -55,7 +96,12 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Array:
 
 
 def matrix_transpose(x: Any, /) -> Array:
-    """The transpose of each matrix: the last two axes exchanged."""
+    """The transpose of each matrix: the last two axes exchanged.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.matrix_transpose(jnp.ones((2, 3, 4))).shape
+    (2, 4, 3)
+    """
     x = to_array(x, "matrix_transpose")
     if x.aval.ndim < 2:
         raise ValueError(
@@ -66,7 +112,12 @@ def matrix_transpose(x: Any, /) -> Array:
 
 
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Array:
-    """Sums of the diagonals of (..., m, n) matrices, shape (...)."""
+    """Sums of the diagonals of (..., m, n) matrices, shape (...).
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.trace(jnp.arange(4).reshape(2, 2))
+    Array(3, dtype=int32)
+    """
     return contraction.trace(x, offset=offset, axis1=-2, axis2=-1, dtype=dtype)
 
 
@@ -78,6 +129,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Array:
     Array([2.], dtype=float32)
     """
     x = to_array(x, "diagonal")
+    x = convert(x, x.aval.dtype)
     if x.aval.ndim < 2:
         raise ValueError(f"diagonal requires at least two axes, got shape {x.aval.shape}.{here()}")
     *lead, m, n = x.aval.shape
@@ -98,11 +150,18 @@ def multi_dot(arrays: Sequence[Any], *, precision: Any = None) -> Array:
     """The product of several matrices, in the order that takes the fewest multiplications.
 
     The first and the last may be vectors (a row and a column).
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.multi_dot([jnp.ones(2), jnp.ones((2, 3)), jnp.ones(3)])
+    Array(6., dtype=float32)
     """
+    arrays = list(arrays)
+    if len(arrays) < 2:
+        raise ValueError(f"multi_dot takes at least two arrays, got {len(arrays)}.{here()}")
     values = promote_dtypes("multi_dot", *arrays)
     ranks = [v.aval.ndim for v in values]
     ends = {0, len(values) - 1}
-    if len(values) < 2 or any(r != 2 and (i not in ends or r != 1) for i, r in enumerate(ranks)):
+    if any(r != 2 and (i not in ends or r != 1) for i, r in enumerate(ranks)):
         raise ValueError(
             "multi_dot: input arrays must all be two-dimensional, except for the first and last "
             "array which may be 1 or 2 dimensional. Got array shapes "
@@ -112,6 +171,12 @@ def multi_dot(arrays: Sequence[Any], *, precision: Any = None) -> Array:
         values[0] = lax.expand_dims(values[0], (0,))
     if ranks[-1] == 1:
         values[-1] = lax.expand_dims(values[-1], (1,))
+    for x, y in zip(values[:-1], values[1:], strict=True):
+        if x.aval.shape[1] != y.aval.shape[0]:
+            raise ValueError(
+                "multi_dot: the last size of each array must be the first of the next, got shapes "
+                f"{[v.aval.shape for v in values]}{here()}"
+            )
     sizes = [values[0].aval.shape[0], *[v.aval.shape[1] for v in values]]
     split = _cheapest_order(sizes)
 

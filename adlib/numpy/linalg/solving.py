@@ -13,7 +13,7 @@ from adlib.base.source import here
 from adlib.core import dtypes
 from adlib.core.array import Array
 from adlib.lax import linalg
-from adlib.numpy.linalg.norms import matrix_rank, one_inexact
+from adlib.numpy.linalg.norms import matrix_rank, one_inexact, weakly
 from adlib.numpy.promotion import (
     broadcast_array,
     broadcast_shapes,
@@ -45,6 +45,13 @@ def _square(name: str, a: Any) -> Array:
     return x
 
 
+def _wide(x: Array) -> tuple[Array, Any]:
+    """Small matrices of half precision in float32, and the dtype they had."""
+    own = x.aval.dtype
+    small = own.itemsize == 2 and x.aval.shape[-1] <= 3
+    return (convert(x, np.dtype(np.float32)) if small else x), own
+
+
 def solve(a: Any, b: Any) -> Array:
     """``x`` with ``a x = b``.
 
@@ -62,6 +69,7 @@ def solve(a: Any, b: Any) -> Array:
     Array([1. , 0.5], dtype=float32)
     """
     a, b = promote_dtypes_inexact("solve", a, b)
+    given = a, b
     if a.aval.ndim < 2:
         raise ValueError(
             f"left hand array must be at least two dimensional; got a.shape={a.aval.shape}{here()}"
@@ -81,7 +89,7 @@ def solve(a: Any, b: Any) -> Array:
     a = broadcast_array(a, lead + a.aval.shape[-2:])
     b = broadcast_array(b, lead + b.aval.shape[-2:])
     x = lu.solve(a, b)
-    return lax.squeeze(x, (-1,)) if vector else x
+    return weakly(lax.squeeze(x, (-1,)) if vector else x, *given)
 
 
 def inv(a: Any) -> Array:
@@ -102,7 +110,8 @@ def det(a: Any) -> Array:
     >>> jnp.linalg.det(jnp.array([[1.0, 2.0], [3.0, 4.0]]))
     Array(-2., dtype=float32)
     """
-    return determinant.det(_square("det", a))
+    x, own = _wide(_square("det", a))
+    return weakly(convert(determinant.det(x), own), a)
 
 
 def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
@@ -114,13 +123,21 @@ def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
 
     Returns:
       ``SlogdetResult(sign, logabsdet)``, ``det(a) = sign * exp(logabsdet)``.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.slogdet(jnp.diag(jnp.array([-1.0, 1.0])))
+    SlogdetResult(sign=Array(-1., dtype=float32), logabsdet=Array(0., dtype=float32))
     """
     if method not in (None, "lu", "qr"):
         raise ValueError(
             f"Unknown slogdet method '{method}'. Supported methods are 'lu' (`None`), and 'qr'."
             f"{here()}"
         )
-    return SlogdetResult(*determinant.slogdet(_square("slogdet", a)))
+    x, own = _wide(_square("slogdet", a))
+    sign, logabsdet = determinant.slogdet(x)
+    if own == x.aval.dtype:
+        return SlogdetResult(sign, logabsdet)
+    return SlogdetResult(convert(sign, own), convert(logabsdet, own))
 
 
 def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None) -> Array:
@@ -131,8 +148,17 @@ def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None
       rtol: singular values of at most this times the largest count as zero; by default
         10 max(m, n) times the dtype's precision. ``rcond`` is its older name.
       hermitian: accepted; the result is the same.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.pinv(jnp.array([[2.0], [0.0]]))
+    Array([[0.5, 0. ]], dtype=float32)
     """
     x = one_inexact("pinv", a)
+    if x.aval.ndim < 2:
+        raise ValueError(
+            f"pinv takes matrices, got an array of shape {x.aval.shape}.{here()}\n"
+            "  Repair: x[:, None] makes a column of a vector, x[None, :] a row."
+        )
     rtol = rcond if rtol is None else rtol
     real = dtypes.real_of(x.aval.dtype)
     if rtol is None:
@@ -156,6 +182,11 @@ def lstsq(
 
     Returns:
       (x, sums of squared residuals, rank of a, singular values of a).
+
+    >>> import adlib.numpy as jnp
+    >>> x, squares, rank, _ = jnp.linalg.lstsq(jnp.ones((2, 1)), jnp.array([1.0, 3.0]))
+    >>> x.round(4), squares.round(4), rank
+    (Array([2.], dtype=float32), Array([2.], dtype=float32), Array(1, dtype=int32))
     """
     a, b = promote_dtypes_inexact("lstsq", a, b)
     if a.aval.ndim != 2 or b.aval.ndim not in (1, 2):
@@ -188,7 +219,7 @@ def lstsq(
         residuals = lax.slice_in_dim(lax.reshape(residuals, (residuals.aval.size,)), 0, 0)
     elif residuals.aval.ndim == 0:
         residuals = lax.reshape(residuals, (1,))
-    return x, residuals, rank, linalg.svd(a, compute_uv=False)
+    return x, residuals, rank, weakly(linalg.svd(a, compute_uv=False), a, b)
 
 
 def _times(a: Array, b: Array) -> Array:
@@ -203,7 +234,7 @@ def matrix_power(a: Any, n: int) -> Array:
     Array([[1., 3.],
            [0., 1.]], dtype=float32)
     """
-    x = one_inexact("matrix_power", a)
+    x = to_array(a, "matrix_power")
     if x.aval.ndim < 2 or x.aval.shape[-1] != x.aval.shape[-2]:
         raise TypeError(
             f"Last 2 dimensions of the array must be square, got shape {x.aval.shape}{here()}"
@@ -236,6 +267,10 @@ def tensorinv(a: Any, ind: int = 2) -> Array:
     """The inverse of the linear map that ``a`` is by ``tensordot(a, x, ind)``.
 
     ``a`` has as many elements over its first ``ind`` axes as over the rest.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.tensorinv(2 * jnp.eye(4).reshape(4, 2, 2), ind=1).shape
+    (2, 2, 4)
     """
     x = to_array(a, "tensorinv")
     ind = operator.index(ind)
@@ -252,7 +287,13 @@ def tensorinv(a: Any, ind: int = 2) -> Array:
 
 
 def tensorsolve(a: Any, b: Any, axes: tuple[int, ...] | None = None) -> Array:
-    """``x`` with ``tensordot(a, x, x.ndim) = b``; ``axes`` of ``a`` are first moved last."""
+    """``x`` with ``tensordot(a, x, x.ndim) = b``; ``axes`` of ``a`` are first moved last.
+
+    >>> import adlib.numpy as jnp
+    >>> jnp.linalg.tensorsolve(2 * jnp.eye(4).reshape(4, 2, 2), jnp.ones(4))
+    Array([[0.5, 0.5],
+           [0.5, 0.5]], dtype=float32)
+    """
     x, b = to_array(a, "tensorsolve"), to_array(b, "tensorsolve")
     if axes is not None:
         rank = x.aval.ndim

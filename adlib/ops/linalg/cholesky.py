@@ -159,6 +159,12 @@ def cholesky_update(r_matrix: Any, w_vector: Any) -> Any:
     """The upper factor of ``RᵀR + w wᵀ`` from the upper factor R, in O(n²).
 
     ``r_matrix`` is (..., n, n) and ``w_vector`` (..., n), both real.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.linalg.cholesky_update(jnp.eye(2), jnp.array([1.0, 0.0])).round(3)
+    Array([[1.414, 0.   ],
+           [0.   , 1.   ]], dtype=float32)
     """
     r, w = operands("cholesky_update", r_matrix, w_vector)
     return cholesky_update_p.bind(r, w)

@@ -86,6 +86,13 @@ def schur(
 
     Returns:
       [T, Q], or [T].
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> t, q = lax.linalg.schur(jnp.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> jnp.sort(jnp.diag(t)).round(4), (q @ t @ q.T).round(4)
+    (Array([1., 3.], dtype=float32), Array([[2., 1.],
+           [1., 2.]], dtype=float32))
     """
     (x,) = operands("schur", x)
     return schur_p.bind(
@@ -132,6 +139,12 @@ def hessenberg(a: Any) -> tuple[Any, Any]:
     Returns:
       (..., n, n) holding H and, below it, the vectors of Householder reflections, and their
       scales (..., n - 1): ``householder_product`` of these makes Q.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> packed, scales = lax.linalg.hessenberg(jnp.arange(9.0).reshape(3, 3))
+    >>> packed.shape, scales.shape
+    ((3, 3), (2,))
     """
     form, taus = hessenberg_p.bind(*operands("hessenberg", a))
     return form, taus
@@ -182,6 +195,12 @@ def tridiagonal(a: Any, *, lower: bool = True) -> tuple[Any, Any, Any, Any]:
     Returns:
       The packed form (..., n, n), T's diagonal (..., n), the diagonal beside it (..., n - 1),
       and the scales of the reflections (..., n - 1).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> _, diagonal, beside, _ = lax.linalg.tridiagonal(jnp.array([[2.0, 1.0], [1.0, 3.0]]))
+    >>> diagonal, abs(beside)
+    (Array([2., 3.], dtype=float32), Array([1.], dtype=float32))
     """
     packed, diagonal, beside, taus = tridiagonal_p.bind(*operands("tridiagonal", a), lower=lower)
     return packed, diagonal, beside, taus
@@ -310,6 +329,14 @@ def qdwh(
 
     Returns:
       (U, H, number of iterations as int32, whether they converged as bool).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> u, h, steps, converged = lax.linalg.qdwh(jnp.array([[0.0, -2.0], [2.0, 0.0]]))
+    >>> u.round(4), h.round(4), converged
+    (Array([[-0., -1.],
+           [ 1., -0.]], dtype=float32), Array([[2., 0.],
+           [0., 2.]], dtype=float32), Array(True, dtype=bool))
     """
     (x,) = operands("qdwh", x)
     u, h, count, converged = qdwh_p.bind(
@@ -332,7 +359,14 @@ def symmetric_product(
     beta: float = 0.0,
     symmetrize_output: bool = False,
 ) -> Any:
-    """``alpha * A Aᵀ + beta * C`` for ``A`` (..., n, k) and symmetric ``C`` (..., n, n)."""
+    """``alpha * A Aᵀ + beta * C`` for ``A`` (..., n, k) and symmetric ``C`` (..., n, n).
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.linalg.symmetric_product(jnp.array([[1.0], [2.0]]), jnp.eye(2), beta=1.0)
+    Array([[2., 2.],
+           [2., 5.]], dtype=float32)
+    """
     a, c = operands("symmetric_product", a_matrix, c_matrix)
     parts.check_matrix("symmetric_product", a.aval)
     out = mul(parts.product(a, parts.matrix_transpose(a)), full_like(a, alpha))

@@ -361,6 +361,13 @@ def eig(
     Returns:
       [eigenvalues (..., n), left eigenvectors (..., n, n), right eigenvectors (..., n, n)] as
       far as asked for; NaN where the iteration failed.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> x = jnp.array([[0.0, 1.0], [-1.0, 0.0]])
+    >>> values, vectors = lax.linalg.eig(x, compute_left_eigenvectors=False)
+    >>> jnp.sort(values.imag).round(4), vectors.shape
+    (Array([-1.,  1.], dtype=float32), (2, 2))
     """
     (x,) = operands("eig", x)
     return eig_p.bind(  # type: ignore[no-any-return]

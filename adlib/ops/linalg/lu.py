@@ -221,6 +221,11 @@ def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Any:
     """The permutation of ``permutation_size`` rows that row exchanges amount to.
 
     ``pivots`` are (..., k) integers: row i was exchanged with row ``pivots[..., i]``.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> lax.linalg.lu_pivots_to_permutation(jnp.array([2, 1, 2]), 3)
+    Array([2, 1, 0], dtype=int32)
     """
     (pivots,) = operands("lu_pivots_to_permutation", pivots)
     return lu_pivots_to_permutation_p.bind(pivots, permutation_size=int(permutation_size))

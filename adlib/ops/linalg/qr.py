@@ -298,6 +298,13 @@ def householder_product(a: Any, taus: Any) -> Any:
 
     Returns:
       (..., m, n) with orthonormal columns.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> packed, scales = jnp.linalg.qr(jnp.array([[3.0], [4.0]]), mode="raw")
+    >>> abs(lax.linalg.householder_product(packed.T, scales)).round(4)
+    Array([[0.6],
+           [0.8]], dtype=float32)
     """
     a, taus = operands("householder_product", a, taus)
     return householder_product_p.bind(a, taus)
@@ -346,6 +353,13 @@ def ormqr(a: Any, taus: Any, c: Any, *, left: bool = True, transpose: bool = Fal
 
     ``a`` (..., m, k) and ``taus`` (..., k) hold the reflections as in ``householder_product``;
     ``transpose`` applies the adjoint of Q.
+
+    >>> import adlib.numpy as jnp
+    >>> from adlib import lax
+    >>> packed, scales = jnp.linalg.qr(jnp.array([[3.0], [4.0]]), mode="raw")
+    >>> abs(lax.linalg.ormqr(packed.T, scales, jnp.eye(2), transpose=True)).round(4)
+    Array([[0.6, 0.8],
+           [0.8, 0.6]], dtype=float32)
     """
     a, taus, c = operands("ormqr", a, taus, c)
     return ormqr_p.bind(a, taus, c, left=bool(left), transpose=bool(transpose))

@@ -29,7 +29,7 @@ def _shape(a: ShapedArray, b: ShapedArray, *, left_side: bool, **_: Any) -> Shap
     side = -2 if left_side else -1
     if a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2] or b.shape[side] != a.shape[-1]:
         system = "a x = b" if left_side else "x a = b"
-        raise TypeError(
+        raise ValueError(
             f"triangular_solve: shapes {a.shape} of a and {b.shape} of b do not fit {system}."
             f"{here()}\n  Leading axes must be equal, and axis {side} of b as long as a's last."
         )

@@ -12,6 +12,7 @@ from adlib.core.array import Array
 from adlib.lax import linalg
 from adlib.numpy.linalg.norms import one_inexact
 from adlib.ops.linalg.parts import adjoint
+from adlib.scipy.linalg.systems import broadcast_systems
 
 
 def cholesky(
@@ -27,17 +28,26 @@ def cholesky(
     Returns:
       (..., n, n); NaN where a matrix is not positive definite.
 
+    Raises:
+      ValueError: for arrays that hold no square matrices.
+
     >>> import adlib.numpy as jnp
     >>> from adlib.scipy import linalg
     >>> linalg.cholesky(jnp.array([[4.0, 2.0], [2.0, 2.0]]))
     Array([[2., 1.],
            [0., 1.]], dtype=float32)
     """
-    x = one_inexact("cholesky", a)
+    x = _matrices("cholesky", one_inexact("cholesky", a))
     if lower:
         return linalg.cholesky(x, symmetrize_input=False)
     # the upper triangle is the one that is read
     return adjoint(linalg.cholesky(adjoint(x), symmetrize_input=False))
+
+
+def _matrices(name: str, x: Any) -> Any:
+    if x.ndim < 2:
+        raise ValueError(f"{name} wants matrices; it was given shape {x.shape}.{here()}")
+    return x
 
 
 def cho_factor(
@@ -69,8 +79,7 @@ def cho_solve(
     """
     factor, lower = c_and_lower
     factor, b = _together("cho_solve", factor, b)
-    column = b.ndim == factor.ndim - 1
-    x = b[..., None] if column else b
+    factor, x, column = broadcast_systems("cho_solve", factor, b)
     for transposed in (not lower, lower):
         x = linalg.triangular_solve(
             factor, x, left_side=True, lower=lower, transpose_a=transposed, conjugate_a=transposed
@@ -108,7 +117,7 @@ def lu_solve(
     ``trans`` 0, 1, 2 makes op the identity, the transpose or the adjoint.
 
     Raises:
-      ValueError: another ``trans``, or factors that are not square.
+      ValueError: another ``trans``, factors that are not square, shapes that do not fit.
 
     >>> import adlib.numpy as jnp
     >>> from adlib.scipy import linalg
@@ -119,15 +128,9 @@ def lu_solve(
         raise ValueError(f"lu_solve takes trans 0, 1 or 2; it was given {trans!r}.{here()}")
     factors, pivots = lu_and_piv
     factors, b = _together("lu_solve", factors, b)
-    n = factors.shape[-1]
-    if factors.shape[-2] != n:
-        raise ValueError(
-            f"lu_solve wants the factors of square matrices; theirs have shape {factors.shape}."
-            f"{here()}"
-        )
-    order = linalg.lu_pivots_to_permutation(jnp.asarray(pivots), n)
-    column = b.ndim == factors.ndim - 1
-    x = b[..., None] if column else b
+    factors, x, column = broadcast_systems("lu_solve", factors, b)
+    order = linalg.lu_pivots_to_permutation(jnp.asarray(pivots), factors.shape[-1])
+    order = jnp.broadcast_to(order, factors.shape[:-1])
     flags = {"left_side": True, "transpose_a": trans > 0, "conjugate_a": trans == 2}
     if trans == 0:
         x = jnp.take_along_axis(x, order[..., None], axis=-2)
@@ -498,7 +501,7 @@ def polar(
     """
     if side not in ("right", "left"):
         raise ValueError(f"polar takes side 'right' or 'left'; it was given {side!r}.{here()}")
-    x = one_inexact("polar", a)
+    x = _matrices("polar", one_inexact("polar", a))
     if method == "svd":
         u, s, vh = jnp.linalg.svd(x, full_matrices=False)
         rows = adjoint(vh) if side == "right" else u

@@ -25,13 +25,18 @@ def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int = 16) -> 
       A: (..., n, n).
       upper_triangular, max_squarings: taken for compatibility; the result needs neither.
 
+    Raises ValueError for arrays that hold no square matrices.
+
     >>> import adlib.numpy as jnp
     >>> from adlib.scipy import linalg
     >>> linalg.expm(jnp.array([[0.0, 1.0], [0.0, 0.0]]))
     Array([[1., 1.],
            [0., 1.]], dtype=float32)
     """
-    return ops.expm_p.bind(one_inexact("expm", A))
+    x = one_inexact("expm", A)
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ValueError(f"expm wants square matrices; it was given shape {x.shape}.{here()}")
+    return ops.expm_p.bind(x)
 
 
 def expm_frechet(A: Any, E: Any, *, method: str | None = None, compute_expm: bool = True) -> Any:

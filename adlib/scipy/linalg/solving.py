@@ -11,6 +11,7 @@ from adlib.lax import linalg
 from adlib.numpy.promotion import promote_dtypes_inexact
 from adlib.ops.linalg.matrix_functions import sylvester_p
 from adlib.scipy.linalg.factorizations import cho_factor, cho_solve
+from adlib.scipy.linalg.systems import broadcast_systems
 
 
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
@@ -70,9 +71,9 @@ def solve(
     if assume_a == "pos":
         return cho_solve(cho_factor(a, lower=lower), b)
     a, b = promote_dtypes_inexact("solve", a, b)
-    if b.ndim == 1 or b.ndim < a.ndim:
-        return jnp.linalg.solve(a, b[..., None])[..., 0]
-    return jnp.linalg.solve(a, b)
+    a, x, column = broadcast_systems("solve", a, b)
+    x = jnp.linalg.solve(a, x)
+    return x[..., 0] if column else x
 
 
 def solve_triangular(
@@ -109,10 +110,10 @@ def solve_triangular(
             f"{here()}"
         )
     a, b = promote_dtypes_inexact("solve_triangular", a, b)
-    column = b.ndim == 1 or b.ndim < a.ndim
+    a, x, column = broadcast_systems("solve_triangular", a, b)
     x = linalg.triangular_solve(
         a,
-        b[..., None] if column else b,
+        x,
         left_side=True,
         lower=lower,
         transpose_a=codes[trans] > 0,

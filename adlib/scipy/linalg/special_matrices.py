@@ -147,7 +147,8 @@ def companion(a: Any) -> Array:
 
 
 def fiedler_companion(a: Any) -> Array:
-    """A pentadiagonal matrix with the eigenvalues of ``companion(a)`` (Fiedler 2003).
+    """Pentadiagonal matrices with the eigenvalues of ``companion(a)`` (Fiedler 2003):
+    (..., n - 1, n - 1) from (..., n).
 
     >>> import adlib.numpy as jnp
     >>> from adlib.scipy import linalg
@@ -156,26 +157,26 @@ def fiedler_companion(a: Any) -> Array:
            [  1.,   0.]], dtype=float32)
     """
     a = _vector("fiedler_companion", a, 1)
-    if a.ndim != 1:
-        raise ValueError(f"fiedler_companion wants a vector; it was given shape {a.shape}.{here()}")
-    if a.shape[0] == 1:
-        return jnp.zeros((0, 0), a.dtype)
-    a = a / a[0]
-    n = a.shape[0] - 1
+    batch = a.shape[:-1]
+    if a.shape[-1] == 1:
+        return jnp.zeros((*batch, 0, 0), a.dtype)
+    a = a / a[..., :1]
+    n = a.shape[-1] - 1
     if n == 1:
-        return -a[1:, None]
+        return -a[..., 1:, None]
     places, entries = [], []
     for row in range(0, n, 2):
         before = max(row - 1, 0)
-        wanted = [(row, before, -a[row + 1]), (row, row + 1, None), (row, row + 2, 1.0)]
+        wanted = [(row, before, -a[..., row + 1]), (row, row + 1, None), (row, row + 2, 1.0)]
         if row + 2 <= n:
-            wanted[1] = (row, row + 1, -a[row + 2])
+            wanted[1] = (row, row + 1, -a[..., row + 2])
         for i, k, entry in [*wanted, (row + 1, before, 1.0)]:
             if i < n and k < n and entry is not None:
                 places.append((i, k))
-                entries.append(jnp.asarray(entry, a.dtype))
+                entries.append(jnp.broadcast_to(jnp.asarray(entry, a.dtype), batch))
     rows, columns = np.transpose(places)
-    return jnp.zeros((n, n), a.dtype).at[rows, columns].set(jnp.stack(entries))
+    full = jnp.zeros((*batch, n, n), a.dtype)
+    return full.at[..., rows, columns].set(jnp.stack(entries, axis=-1))
 
 
 def fiedler(a: Any) -> Array:
@@ -285,6 +286,8 @@ def helmert(n: int, full: bool = False) -> Array:
     >>> linalg.helmert(2)
     Array([[ 0.70710677, -0.70710677]], dtype=float32)
     """
+    if operator.index(n) < 1:
+        raise ValueError(f"helmert wants n of 1 or more; it was given {n}.{here()}")
     return _constant("helmert", n, full)
 
 

@@ -21,6 +21,12 @@ class OptimizeResults(NamedTuple):
       fun, jac: the value and the gradient at ``x``.
       hess_inv: approximate inverse of the Hessian.
       nfev, njev, nit: evaluations of the function, of its gradient, and steps.
+
+    >>> import adlib, adlib.numpy as jnp
+    >>> from adlib.scipy.optimize import minimize
+    >>> found = minimize(lambda x: jnp.sum((x - 1) ** 2), jnp.zeros(2), method="BFGS")
+    >>> found.x.round(4), bool(found.success)
+    (Array([1., 1.], dtype=float32), True)
     """
 
     x: Array

@@ -10,9 +10,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from adlib import lax, tree_util
 from adlib import numpy as jnp
 from adlib.base.source import here
+from adlib.core.array import Array, scalar
 from adlib.flatten_util import ravel_pytree
 
 Operator = Callable[[Any], Any]
@@ -89,10 +92,10 @@ def gmres(
     maxiter: int | None = None,
     M: Any = None,
     solve_method: str = "batched",
-) -> tuple[Any, None]:
+) -> tuple[Any, Array]:
     """``x`` with ``A x = b``, by generalized minimal residuals (Saad and Schultz 1986).
 
-    Arguments, result and errors are those of ``cg``, and:
+    Arguments and errors are those of ``cg``, the result is (x, 0), and:
 
     Args:
       restart: size of the Krylov space after which it is built anew.
@@ -110,7 +113,8 @@ def gmres(
             f"{here()}"
         )
     method = functools.partial(_gmres, restart=restart)
-    return _solve("gmres", method, A, b, x0, tol, atol, maxiter, M, symmetric=False)
+    x, _ = _solve("gmres", method, A, b, x0, tol, atol, maxiter, M, symmetric=False)
+    return x, scalar(0, np.dtype(np.int32), True)
 
 
 # ------------------------------------------------------------------------ set-up

@@ -11,6 +11,7 @@ from adlib.base.source import here
 from adlib.core.array import Array
 from adlib.numpy.promotion import promote_inexact
 from adlib.ops.special_functions import bessel_jn_p
+from adlib.scipy.special._arguments import real_inexact
 
 
 def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Array:
@@ -29,12 +30,12 @@ def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Array:
 
     >>> from adlib.scipy import special
     >>> special.bessel_jn(1.0, v=1)
-    Array([0.76520 , 0.44005], dtype=float32, weak_type=True)
+    Array([0.76520 , 0.44005], dtype=float32)
     """
     order = operator.index(v)
     if order < 0:
         raise ValueError(f"bessel_jn wants an order v of 0 or more; it was given {v}.{here()}")
-    (z,) = promote_inexact("bessel_jn", z)
+    (z,) = real_inexact("bessel_jn", z, weak="never")
     return jnp.stack([bessel_jn_p.bind(z, n=n) for n in range(order + 1)])
 
 

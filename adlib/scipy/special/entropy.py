@@ -9,6 +9,7 @@ from adlib import numpy as jnp
 from adlib.control.custom_jvp import custom_jvp
 from adlib.core.array import Array
 from adlib.numpy.promotion import promote_inexact
+from adlib.scipy.special._arguments import real_inexact
 
 
 def xlogy(x: Any, y: Any) -> Array:
@@ -62,7 +63,7 @@ def entr(x: Any) -> Array:
     >>> special.entr(0.5)
     Array(0.34657, dtype=float32, weak_type=True)
     """
-    (x,) = promote_inexact("entr", x)
+    (x,) = real_inexact("entr", x)
     return lax.select(x < 0, lax.full_like(x, -jnp.inf), lax.neg(_xlogy(x, x)))
 
 
@@ -73,7 +74,7 @@ def rel_entr(p: Any, q: Any) -> Array:
     >>> special.rel_entr(0.5, 0.25)
     Array(0.34657, dtype=float32, weak_type=True)
     """
-    p, q = jnp.broadcast_arrays(*promote_inexact("rel_entr", p, q))
+    p, q = jnp.broadcast_arrays(*real_inexact("rel_entr", p, q, weak="first"))
     both, none = (p > 0) & (q > 0), (p == 0) & (q >= 0)
     safe_p, safe_q = jnp.where(both, p, 1), jnp.where(both, q, 1)
     value = safe_p * (jnp.log(safe_p) - jnp.log(safe_q))
@@ -87,5 +88,5 @@ def kl_div(p: Any, q: Any) -> Array:
     >>> special.kl_div(0.5, 0.25)
     Array(0.09657, dtype=float32, weak_type=True)
     """
-    p, q = promote_inexact("kl_div", p, q)
+    p, q = real_inexact("kl_div", p, q, weak="first")
     return rel_entr(p, q) - p + q

@@ -13,8 +13,11 @@ import numpy as np
 from adlib import lax
 from adlib import numpy as jnp
 from adlib.base.source import here
+from adlib.core import dtypes
 from adlib.core.array import Array
-from adlib.numpy.promotion import promote_inexact
+from adlib.numpy.promotion import convert, promote_inexact, to_arrays
+from adlib.scipy.special._arguments import real_inexact
+from adlib.scipy.special.complex_gamma import complex_loggamma
 
 
 def gammaln(x: Any) -> Array:
@@ -24,18 +27,20 @@ def gammaln(x: Any) -> Array:
     >>> special.gammaln(5.0)
     Array(3.17805, dtype=float32, weak_type=True)
     """
-    return lax.lgamma(*promote_inexact("gammaln", x))
+    return lax.lgamma(*real_inexact("gammaln", x))
 
 
 def loggamma(x: Any) -> Array:
-    """The principal branch of the logarithm of gamma, for real ``x``: NaN where gamma is negative
-    or has a branch cut, that is below 0.
+    """The principal branch of the logarithm of gamma: for real ``x`` NaN below 0, where gamma
+    is negative or has a branch cut; of complex numbers everywhere.
 
     >>> from adlib.scipy import special
     >>> special.loggamma(5.0), special.loggamma(-0.5)
     (Array(3.17805, dtype=float32, weak_type=True), Array(nan, dtype=float32, weak_type=True))
     """
     (x,) = promote_inexact("loggamma", x)
+    if x.aval.dtype.kind == "c":
+        return complex_loggamma(convert(x, x.aval.dtype))
     return jnp.where(x < 0, jnp.nan, lax.lgamma(jnp.where(x < 0, 1, x)))
 
 
@@ -47,7 +52,7 @@ def gammasgn(x: Any) -> Array:
     >>> special.gammasgn(jnp.array([-1.5, -0.5, 2.0]))
     Array([ 1., -1.,  1.], dtype=float32)
     """
-    (x,) = promote_inexact("gammasgn", x)
+    (x,) = real_inexact("gammasgn", x)
     floor = jnp.floor(x)
     negative = jnp.where(floor % 2 == 0, 1, -1).astype(x.dtype)
     below = jnp.where(x == floor, jnp.nan, negative)
@@ -57,13 +62,16 @@ def gammasgn(x: Any) -> Array:
 
 
 def gamma(x: Any) -> Array:
-    """The gamma function: ``(n - 1)!`` at whole numbers; NaN at -1, -2, ….
+    """The gamma function of real or complex numbers: ``(n - 1)!`` at whole numbers; NaN at
+    -1, -2, ….
 
     >>> from adlib.scipy import special
     >>> special.gamma(5.0).round(2)
     Array(24., dtype=float32)
     """
     (x,) = promote_inexact("gamma", x)
+    if x.aval.dtype.kind == "c":
+        return jnp.exp(complex_loggamma(convert(x, x.aval.dtype)))
     return gammasgn(x) * jnp.exp(lax.lgamma(x))
 
 
@@ -74,21 +82,29 @@ def digamma(x: Any) -> Array:
     >>> special.digamma(1.0)
     Array(-0.57722, dtype=float32, weak_type=True)
     """
-    return lax.digamma(*promote_inexact("digamma", x))
+    return lax.digamma(*real_inexact("digamma", x))
 
 
 def polygamma(n: Any, x: Any) -> Array:
-    """Derivative number ``n`` of ``digamma``; differentiable in ``x``, ValueError in ``n``.
+    """Derivative number ``n``, an integer, of ``digamma``; differentiable in ``x``.
+
+    Raises ValueError for other orders, and for derivatives with respect to them.
 
     >>> from adlib.scipy import special
     >>> special.polygamma(1, 1.0)
     Array(1.64493, dtype=float32, weak_type=True)
     """
-    return lax.polygamma(*promote_inexact("polygamma", n, x))
+    order = to_arrays("polygamma", n)[0].aval.dtype
+    if not dtypes.is_integer(order):
+        raise ValueError(
+            f"polygamma: the order n must be an integer, got dtype {order.name}.{here()}\n  "
+            "Repair: lax.polygamma takes orders as floats."
+        )
+    return lax.polygamma(*real_inexact("polygamma", n, x))
 
 
 def zeta(x: Any, q: Any = None) -> Array:
-    """Hurwitz's zeta function; Riemann's where ``q`` is left out. Differentiable in ``q``.
+    """Hurwitz's zeta function; Riemann's where ``q`` is left out. Differentiable in both.
 
     >>> from adlib.scipy import special
     >>> special.zeta(2.0)
@@ -104,7 +120,7 @@ def gammainc(a: Any, x: Any) -> Array:
     >>> special.gammainc(1.0, 1.0)
     Array(0.63212, dtype=float32, weak_type=True)
     """
-    return lax.igamma(*promote_inexact("gammainc", a, x))
+    return lax.igamma(*real_inexact("gammainc", a, x))
 
 
 def gammaincc(a: Any, x: Any) -> Array:
@@ -114,21 +130,21 @@ def gammaincc(a: Any, x: Any) -> Array:
     >>> special.gammaincc(1.0, 1.0)
     Array(0.36788, dtype=float32, weak_type=True)
     """
-    return lax.igammac(*promote_inexact("gammaincc", a, x))
+    return lax.igammac(*real_inexact("gammaincc", a, x))
 
 
 def multigammaln(a: Any, d: Any) -> Array:
     """The logarithm of the gamma function of ``d`` dimensions, for ``a > (d - 1) / 2``.
 
     Raises:
-      TypeError: if ``d`` is not a Python int or a rank-0 integer.
+      TypeError: if ``d`` is not a whole number that is known.
 
     >>> from adlib.scipy import special
     >>> special.multigammaln(3.0, 2)
-    Array(1.5502, dtype=float32, weak_type=True)
+    Array(1.5502, dtype=float32)
     """
-    (a,) = promote_inexact("multigammaln", a)
-    count = operator.index(d)
+    (a,) = real_inexact("multigammaln", a, weak="never")
+    count = int(d) if isinstance(d, float) and d == int(d) else operator.index(d)
     total = sum(lax.lgamma(a - i / 2) for i in range(count))
     return total + count * (count - 1) / 4 * math.log(math.pi)
 
@@ -140,7 +156,7 @@ def betaln(a: Any, b: Any) -> Array:
     >>> special.betaln(2.0, 3.0)
     Array(-2.48491, dtype=float32, weak_type=True)
     """
-    a, b = promote_inexact("betaln", a, b)
+    a, b = real_inexact("betaln", a, b)
     return lax.lgamma(a) + lax.lgamma(b) - lax.lgamma(a + b)
 
 
@@ -151,7 +167,7 @@ def beta(a: Any, b: Any) -> Array:
     >>> special.beta(2.0, 3.0)
     Array(0.08333, dtype=float32)
     """
-    a, b = promote_inexact("beta", a, b)
+    a, b = real_inexact("beta", a, b)
     return gammasgn(a) * gammasgn(b) * gammasgn(a + b) * jnp.exp(betaln(a, b))
 
 
@@ -162,7 +178,7 @@ def betainc(a: Any, b: Any, x: Any) -> Array:
     >>> special.betainc(1.0, 1.0, 0.25)
     Array(0.25, dtype=float32, weak_type=True)
     """
-    return lax.betainc(*promote_inexact("betainc", a, b, x))
+    return lax.betainc(*real_inexact("betainc", a, b, x))
 
 
 def factorial(n: Any, exact: bool = False) -> Array:
@@ -180,7 +196,7 @@ def factorial(n: Any, exact: bool = False) -> Array:
             f"factorial(exact=True) is not supported: arrays hold integers of 64 bits at most."
             f"{here()}\n  Repair: math.factorial gives exact integers."
         )
-    (n,) = promote_inexact("factorial", n)
+    (n,) = real_inexact("factorial", n)
     return jnp.where(n < 0, 0, jnp.exp(lax.lgamma(jnp.where(n < 0, 0, n) + 1)))
 
 
@@ -191,7 +207,7 @@ def poch(z: Any, m: Any) -> Array:
     >>> special.poch(3.0, 2.0).round(3)
     Array(12., dtype=float32)
     """
-    z, m = promote_inexact("poch", z, m)
+    z, m = real_inexact("poch", z, m)
     ratio = gammasgn(z) * gammasgn(z + m) * jnp.exp(lax.lgamma(z + m) - lax.lgamma(z))
     return jnp.where(m == 0, 1, ratio)
 
@@ -203,7 +219,7 @@ def comb(N: Any, k: Any, *, repetition: bool = False) -> Array:
     >>> special.comb(5, 2).round(3)
     Array(10., dtype=float32, weak_type=True)
     """
-    n, k = promote_inexact("comb", N, k)
+    n, k = real_inexact("comb", N, k)
     if repetition:
         n = jnp.where((n == 0) & (k == 0), 1, n) + k - 1
     possible = (n >= 0) & (k >= 0) & (k <= n)

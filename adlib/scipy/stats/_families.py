@@ -10,11 +10,13 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from adlib import numpy as jnp
 from adlib.base.source import here
-from adlib.core.array import Array
+from adlib.core.array import Array, ArrayImpl
 from adlib.nn import log1mexp
-from adlib.numpy.promotion import promote_inexact
+from adlib.numpy.promotion import convert, promote_inexact
 
 _WHAT = {
     "pdf": "Density",
@@ -38,7 +40,33 @@ _DERIVED: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {
     "logsf": [("logcdf", lambda p: log1mexp(-p)), ("sf", jnp.log)],
 }
 
+_OF_COUNTS = ("pmf", "logpmf")
+
 _OTHER_SIDE = {"logcdf": ("cdf", "sf"), "logsf": ("sf", "cdf")}
+
+# Where the type of all arguments together is weak, most results are weakly typed if the first
+# argument is a number, or an array of rank 0 that is so. These functions are not, ...
+_NEVER_WEAK = {
+    "norm": "cdf sf logcdf logsf ppf isf",
+    "poisson": "entropy",
+    "truncnorm": "pdf logpdf cdf logcdf sf logsf",
+    "uniform": "cdf",
+}
+# ... and these are, whatever the first argument is.
+_WEAK_AS_ALL = {
+    "binom": "pmf logpmf",
+    "expon": "pdf logpdf cdf logcdf sf logsf ppf",
+    "gamma": "sf logsf",
+    "gennorm": "pdf logpdf cdf",
+    "gumbel_l": "pdf logpdf cdf logcdf sf logsf ppf",
+    "gumbel_r": "pdf logpdf cdf logcdf logsf ppf",
+    "logistic": "cdf sf",
+    "pareto": "logcdf",
+    "poisson": "pmf logpmf",
+    "uniform": "pdf logpdf ppf",
+    "vonmises": "pdf logpdf",
+    "wrapcauchy": "pdf logpdf",
+}
 
 Standard = Mapping[str, Callable[..., Any]]
 
@@ -51,6 +79,7 @@ def publish(
     examples: Mapping[str, tuple[str, str]],
     *,
     parameters: Sequence[str] = ("loc", "scale"),
+    domain: Callable[..., Any] | None = None,
 ) -> None:
     """Put the functions named by ``examples`` into a distribution's module.
 
@@ -61,11 +90,13 @@ def publish(
       standard: functions ``(z, *shapes)`` for loc 0 and scale 1; others follow from these.
       examples: for each public function, its arguments and what the call prints.
       parameters: out of ``loc`` and ``scale``, those that the functions take.
+      domain: says of parameters of shape whether there is such a distribution; NaN elsewhere.
     """
     module = namespace["__name__"].rsplit(".", 1)[1]
     texts = {}
     for name, (arguments, result) in examples.items():
-        function = _function(name, module, _standard(name, standard), shapes.split(), parameters)
+        inner = _within_domain(_standard(name, standard), name, domain)
+        function = _function(name, module, inner, shapes.split(), parameters)
         function.__module__ = namespace["__name__"]
         function.__doc__ = _text(name, title, module, shapes.split(), parameters, arguments, result)
         namespace[name] = function
@@ -87,10 +118,43 @@ def _standard(name: str, given: Standard) -> Callable[..., Any]:
     raise LookupError(f"nothing to derive {name} from")
 
 
+def _within_domain(
+    standard: Callable[..., Any], name: str, domain: Callable[..., Any] | None
+) -> Callable[..., Any]:
+    """``standard``, and NaN where the parameters or the count of a discrete function are none."""
+
+    def function(*args: Any) -> Any:
+        shapes = args if name == "entropy" else args[1:]
+        result = standard(*args)
+        if domain is not None and not _passes(domain, shapes):
+            result = jnp.where(domain(*shapes), result, jnp.nan)
+        if name in _OF_COUNTS and not _passes(_is_number, args[:1]):
+            result = jnp.where(_is_number(args[0]), result, jnp.nan)
+        return result
+
+    return function
+
+
+def _passes(test: Callable[..., Any], values: Sequence[Any]) -> bool:
+    """Whether values known by now, as parameters often are, leave no doubt about a test."""
+    if not all(isinstance(x, ArrayImpl) for x in values):
+        return False
+    return bool(np.all(test(*[np.asarray(x) for x in values])))
+
+
+def _is_number(x: Any) -> Any:
+    return x == x
+
+
 def _log_of_the_smaller(p: Any, rest: Any) -> Any:
-    """log(p), from the probability of the rest where that is the smaller one."""
-    small = p < 0.5
-    return jnp.where(small, jnp.log(jnp.where(small, p, 1)), jnp.log1p(-jnp.where(small, 0, rest)))
+    """log(p), from the probability of the rest where that is the smaller one.
+
+    Where p is 0 it is constant, so that its derivative is 0 there and no NaN.
+    """
+    small, some = p < 0.5, p > 0
+    log = jnp.log(jnp.where(small & some, p, 1))
+    rest = jnp.log1p(-jnp.where(small, 0, rest))
+    return jnp.where(small, jnp.where(some, log, -jnp.inf), rest)
 
 
 def _composed(last: Callable[[Any], Any], first: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,7 +170,7 @@ def _function(
 ) -> Callable[..., Array]:
     """The public function: arguments to common types, to standard form, and back."""
     label = f"{module}.{name}"
-    signature = _signature(name, shapes, parameters)
+    signature = _signature(name, module, shapes, parameters)
     names = list(signature.parameters)
     defaults = [p.default for p in signature.parameters.values()]
 
@@ -120,25 +184,49 @@ def _function(
             signature.bind(*args, **kwargs)
         arrays = promote_inexact(label, *values)
         if arrays[0].aval.dtype.kind == "c":
-            raise ValueError(f"{label} takes real numbers; it was given complex ones.{here()}")
-        if name == "entropy":
-            return standard(*arrays[: len(shapes)])
-        first, rest = arrays[0], arrays[1:]
-        inner, (loc, scale) = rest[: len(shapes)], _loc_scale(rest[len(shapes) :], parameters)
-        if name in ("ppf", "isf"):
-            result = standard(first, *inner)
-            result = result if scale is None else scale * result
-            return result if loc is None else loc + result
-        z = first if loc is None else first - loc
-        z = z if scale is None else z / scale
-        result = standard(z, *inner)
-        if scale is not None and name in ("logpdf", "pdf"):
-            return result - jnp.log(scale) if name == "logpdf" else result / scale
-        return result
+            raise TypeError(f"{label} takes real numbers; it was given complex ones.{here()}")
+        dtype = arrays[0].aval.dtype
+        strong = arrays[0].aval.weak_type and _is_strong(module, name, values[0])
+        if strong:
+            arrays[0] = convert(arrays[0], dtype)
+        result = _shifted(name, standard, arrays, len(shapes), parameters)
+        return convert(result, dtype) if strong else result
 
     function.__name__ = function.__qualname__ = name
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
+
+
+def _shifted(
+    name: str, standard: Callable[..., Any], arrays: Sequence[Array], rank: int, parameters: Any
+) -> Array:
+    """The function with ``loc`` and ``scale``, by the standard one; ``rank`` shape parameters."""
+    if name == "entropy":
+        shape = jnp.broadcast_shapes(*[x.aval.shape for x in arrays])
+        return jnp.broadcast_to(standard(*arrays[:rank]), shape)
+    first, rest = arrays[0], arrays[1:]
+    inner, (loc, scale) = rest[:rank], _loc_scale(rest[rank:], parameters)
+    if name in ("ppf", "isf"):
+        result = standard(first, *inner)
+        result = result if scale is None else scale * result
+        return result if loc is None else loc + result
+    z = first if loc is None else first - loc
+    z = z if scale is None else z / scale
+    result = standard(z, *inner)
+    if scale is not None and name in ("logpdf", "pdf"):
+        return result - jnp.log(scale) if name == "logpdf" else result / scale
+    return result
+
+
+def _is_strong(module: str, name: str, first: Any) -> bool:
+    """Whether a result is not weakly typed though its arguments together are."""
+    if name in _NEVER_WEAK.get(module, "").split():
+        return True
+    if name in _WEAK_AS_ALL.get(module, "").split():
+        return False
+    if isinstance(first, Array):
+        return bool(first.aval.shape) or not first.aval.weak_type
+    return isinstance(first, np.ndarray)
 
 
 def _loc_scale(values: Sequence[Any], parameters: Sequence[str]) -> tuple[Any, Any]:
@@ -146,9 +234,11 @@ def _loc_scale(values: Sequence[Any], parameters: Sequence[str]) -> tuple[Any, A
     return named.get("loc"), named.get("scale")
 
 
-def _signature(name: str, shapes: Sequence[str], parameters: Sequence[str]) -> inspect.Signature:
+def _signature(
+    name: str, module: str, shapes: Sequence[str], parameters: Sequence[str]
+) -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    first = [] if name == "entropy" else [_first(name)]
+    first = [] if name == "entropy" else [_first(name, module)]
     required = [inspect.Parameter(p, kind) for p in (*first, *shapes)]
     defaults = {"loc": 0, "scale": 1}
     return inspect.Signature(
@@ -156,10 +246,12 @@ def _signature(name: str, shapes: Sequence[str], parameters: Sequence[str]) -> i
     )
 
 
-def _first(name: str) -> str:
+def _first(name: str, module: str) -> str:
+    """What the first parameter is called: not by one rule, but as it is known."""
     if name in ("ppf", "isf"):
-        return "q"
-    return "k" if name in ("pmf", "logpmf") else "x"
+        return {"gumbel_l": "p", "gumbel_r": "p", "logistic": "x"}.get(module, "q")
+    counts = name in _OF_COUNTS or module in ("bernoulli", "poisson")
+    return "k" if counts else "x"
 
 
 def _text(
@@ -178,7 +270,7 @@ def _text(
         lines += ["It is shifted by ``loc`` and stretched by ``scale``."]
     elif parameters:
         lines += ["It is shifted by ``loc``."]
-    lines += ["All arguments broadcast against each other. ValueError for complex numbers.", ""]
+    lines += ["All arguments broadcast against each other. TypeError for complex numbers.", ""]
     lines += ["Returns:", "  Array of their common shape and floating dtype.", ""]
     lines += [f">>> from adlib.scipy.stats import {module}", f">>> {module}.{name}({arguments})"]
     return "\n".join([*lines, result, ""])

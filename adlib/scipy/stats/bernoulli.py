@@ -15,12 +15,16 @@ def _logpmf(k: Any, p: Any) -> Any:
 
 
 def _ppf(q: Any, p: Any) -> Any:
-    valid = (q >= 0) & (q <= 1) & (p >= 0) & (p <= 1)
-    return jnp.where(valid, (q > 1 - p).astype(q.dtype), jnp.nan)
+    return jnp.where((q >= 0) & (q <= 1), jnp.where(q > 1 - p, 1.0, 0.0), jnp.full_like(p, jnp.nan))
 
 
 def _cdf(k: Any, p: Any) -> Any:
-    return jnp.where(k < 0, 0, jnp.where(k < 1, 1 - p, 1))
+    above = jnp.where(k == k, 1.0, jnp.nan)
+    return jnp.where(k < 0, 0, jnp.where(k < 1, 1 - p, above))
+
+
+def _domain(p: Any) -> Any:
+    return (p >= 0) & (p <= 1)
 
 
 _standard = {"logpmf": _logpmf}
@@ -32,10 +36,18 @@ _examples = {
 
 _without_loc = {
     "cdf": ("0, 0.3", "Array(0.70000, dtype=float32, weak_type=True)"),
-    "ppf": ("0.8, 0.3", "Array(1., dtype=float32)"),
+    "ppf": ("0.8, 0.3", "Array(1., dtype=float32, weak_type=True)"),
 }
 
 _TITLE = "the Bernoulli distribution, 1 with probability ``p`` and 0 else"
 
-publish(globals(), _TITLE, "p", _standard, _examples, parameters=("loc",))
-publish(globals(), _TITLE, "p", {"cdf": _cdf, "ppf": _ppf}, _without_loc, parameters=())
+publish(globals(), _TITLE, "p", _standard, _examples, parameters=("loc",), domain=_domain)
+publish(
+    globals(),
+    _TITLE,
+    "p",
+    {"cdf": _cdf, "ppf": _ppf},
+    _without_loc,
+    parameters=(),
+    domain=_domain,
+)

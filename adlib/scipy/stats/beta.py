@@ -16,10 +16,16 @@ def _logpdf(z: Any, a: Any, b: Any) -> Any:
     return jnp.where(inside, log, -jnp.inf)
 
 
+def _cdf(z: Any, a: Any, b: Any) -> Any:
+    outside = (z < 0) | (z > 1)
+    middle = special.betainc(a, b, jnp.where(outside, 0.5, z))
+    return jnp.where(outside, jnp.where(z < 0, 0.0, 1.0), middle)
+
+
 _standard = {
     "logpdf": lambda z, a, b: jnp.where(z != z, z, _logpdf(z, a, b)),
-    "cdf": lambda z, a, b: special.betainc(a, b, jnp.clip(z, 0, 1)),
-    "sf": lambda z, a, b: special.betainc(b, a, 1 - jnp.clip(z, 0, 1)),
+    "cdf": _cdf,
+    "sf": lambda z, a, b: _cdf(1 - z, b, a),
 }
 
 _examples = {
@@ -31,4 +37,11 @@ _examples = {
     "sf": ("0.25, 2.0, 3.0", "Array(0.73828, dtype=float32, weak_type=True)"),
 }
 
-publish(globals(), "the beta distribution", "a b", _standard, _examples)
+publish(
+    globals(),
+    "the beta distribution",
+    "a b",
+    _standard,
+    _examples,
+    domain=lambda a, b: (a > 0) & (b > 0),
+)

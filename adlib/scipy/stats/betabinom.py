@@ -31,4 +31,5 @@ publish(
     _standard,
     _examples,
     parameters=("loc",),
+    domain=lambda n, a, b: (n >= 0) & (a > 0) & (b > 0),
 )

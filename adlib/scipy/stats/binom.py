@@ -30,4 +30,5 @@ publish(
     _standard,
     _examples,
     parameters=("loc",),
+    domain=lambda n, p: (n >= 0) & (p >= 0) & (p <= 1),
 )

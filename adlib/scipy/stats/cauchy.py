@@ -10,8 +10,11 @@ from adlib.scipy.stats._families import publish
 
 
 def _quantile(left: Any, right: Any) -> Any:
-    """By the nearer end, so that small probabilities keep their digits."""
-    return jnp.where(left < 0.5, -1 / jnp.tan(math.pi * left), 1 / jnp.tan(math.pi * right))
+    """By the nearest of the ends and the middle: there the digits are kept."""
+    end = jnp.where(left < 0.5, -1 / jnp.tan(math.pi * left), 1 / jnp.tan(math.pi * right))
+    middle = (left > 0.25) & (right > 0.25)
+    near = jnp.where(middle, jnp.tan(math.pi * (left - 0.5)), end)
+    return jnp.where((left >= 0) & (right >= 0), near, jnp.nan)
 
 
 _standard = {

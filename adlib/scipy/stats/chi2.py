@@ -38,4 +38,5 @@ publish(
     "df",
     _standard,
     _examples,
+    domain=lambda df: df > 0,
 )

@@ -30,4 +30,4 @@ _examples = {
     "sf": ("0.5, 2.0", "Array(0.90980, dtype=float32, weak_type=True)"),
 }
 
-publish(globals(), "the gamma distribution", "a", _standard, _examples)
+publish(globals(), "the gamma distribution", "a", _standard, _examples, domain=lambda a: a > 0)

@@ -32,4 +32,5 @@ publish(
     _standard,
     _examples,
     parameters=(),
+    domain=lambda beta: beta > 0,
 )

@@ -29,4 +29,5 @@ publish(
     _standard,
     _examples,
     parameters=("loc",),
+    domain=lambda p: (p > 0) & (p <= 1),
 )

@@ -31,4 +31,11 @@ _examples = {
     "sf": ("2.0, 2.0", "Array(0.25000, dtype=float32, weak_type=True)"),
 }
 
-publish(globals(), "Pareto's distribution with the exponent ``b``", "b", _standard, _examples)
+publish(
+    globals(),
+    "Pareto's distribution with the exponent ``b``",
+    "b",
+    _standard,
+    _examples,
+    domain=lambda b: b > 0,
+)

@@ -52,4 +52,5 @@ publish(
     _standard,
     _examples,
     parameters=("loc",),
+    domain=lambda mu: mu >= 0,
 )

@@ -24,5 +24,10 @@ _examples = {
 }
 
 publish(
-    globals(), "Student's distribution with ``df`` degrees of freedom", "df", _standard, _examples
+    globals(),
+    "Student's distribution with ``df`` degrees of freedom",
+    "df",
+    _standard,
+    _examples,
+    domain=lambda df: df > 0,
 )

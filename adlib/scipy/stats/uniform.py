@@ -12,7 +12,7 @@ _standard = {
 }
 
 _examples = {
-    "cdf": ("0.25", "Array(0.25000, dtype=float32, weak_type=True)"),
+    "cdf": ("0.25", "Array(0.25000, dtype=float32)"),
     "logpdf": ("0.25", "Array(0., dtype=float32, weak_type=True)"),
     "pdf": ("0.25", "Array(1., dtype=float32, weak_type=True)"),
     "ppf": ("0.25", "Array(0.25000, dtype=float32, weak_type=True)"),

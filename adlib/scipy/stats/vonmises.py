@@ -28,4 +28,5 @@ publish(
     _standard,
     _examples,
     parameters=(),
+    domain=lambda kappa: kappa >= 0,
 )

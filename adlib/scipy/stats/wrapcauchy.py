@@ -28,4 +28,5 @@ publish(
     _standard,
     _examples,
     parameters=(),
+    domain=lambda c: (c > 0) & (c < 1),
 )
