@@ -53,15 +53,17 @@ def write(writer: ValueWriter, loop: For, first: str, rounds: int, extent: int) 
     changing = _changing(body, loop.axis)
     if changing is None or not _apart(body, loop.axis, rounds):
         return False
-    lanes = _lanes(writer, body, changing, rounds)
+    lanes = _lanes(body, changing, rounds)
     if lanes < 2 or not _whole_numbers(writer, body):
         return False
     vector = _Vectors(writer, loop, lanes)
     vector.items = [i for i in body if type(i) is Store or id(i) in changing]
+    axes, offsets = list(writer.axes), dict(writer.offsets)
     for item in body:
         if type(item) is Value and id(item) not in changing:
             writer.names[id(item)] = writer.value(item)
     vector.write(first, rounds, extent)
+    writer.axes, writer.offsets = axes, offsets
     return True
 
 
@@ -129,7 +131,7 @@ def _in_place(body: Sequence[Any]) -> bool:
     return any(type(i) is Store and i.buffer in loads for i in body)
 
 
-def _lanes(writer: ValueWriter, body: Sequence[Any], changing: set[int], rounds: int) -> int:
+def _lanes(body: Sequence[Any], changing: set[int], rounds: int) -> int:
     """How many rounds are one vector: as many of the widest type as fill a register."""
     sizes = [1]
     for item in body:
@@ -203,7 +205,6 @@ class _Vectors(ValueWriter):
         self.memo: dict[Any, str] = {}  # of one vector
         self.splats: dict[int, str] = {}
         self.bases: dict[Any, str] = {}
-        self.halves: dict[tuple[int, Position], str] = {}
         self.waiting: list[str] | None = None  # lines for the end of the loop
 
     def fresh(self) -> str:

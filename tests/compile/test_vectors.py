@@ -134,6 +134,29 @@ def test_the_rest_of_a_loop_in_place():
         np.testing.assert_allclose(found[0], wanted.sum(), rtol=1e-5)
 
 
+def test_a_loop_over_an_axis_after_a_sum_in_blocks():
+    """Where blocks of the first loop begin says nothing about the second one."""
+    n = 4096
+    builder = LoopBuilder()
+    x = builder.load(0, (1, 0), np.dtype(np.float32))
+    total = Accumulator("sum", x)
+    first = For(0, [x], [total])
+    again = LoopBuilder()
+    y = again.binary("add", again.load(0, (1, 0), np.dtype(np.float32)), total.result)
+    second = For(0, [*again.items, Store(1, (2, 0), y)], [])
+    buffers = [
+        Buffer(f"b{i}", np.dtype(np.float32), size, i == 1) for i, size in enumerate((n, 2 * n))
+    ]
+    module = Module()
+    render(Kernel("f", buffers, [Nest((n,), [first, second])]), module)
+    text = module.text().replace("define internal void @f(", "define void @f(")
+    loaded = engine.load(engine.object_code(text), ["f"])
+    values, found = numbers(n, "float32"), np.zeros(2 * n, np.float32)
+    run = CFUNCTYPE(None, c_void_p, c_void_p)(loaded.addresses["f"])
+    run(values.ctypes.data, found.ctypes.data)
+    np.testing.assert_allclose(found[::2], values + values.sum(), rtol=1e-4, atol=1e-3)
+
+
 def recurrence(step: int) -> Kernel:
     """x[i + step] = 2 x[i]"""
     builder = LoopBuilder()
