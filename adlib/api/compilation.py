@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from adlib.api.arguments import check_callable
-from adlib.api.jitted import JitFunction, functions, jit_result
+from adlib.api.jitted import JitFunction, forget_traces, functions, jit_result
 from adlib.api.shapes import ShapeDtypeStruct, abstract, struct
 from adlib.backends import cupy_
 from adlib.base import tree
@@ -43,6 +43,7 @@ def clear_caches() -> None:
     cache.clear()
     pool.clear()
     cupy_.release()
+    forget_traces()
     for function in functions():
         function.clear_cache()
     for primitive in registry.values():

@@ -77,6 +77,13 @@ def _traces_of(fun: Any) -> dict[Any, dict[Any, _Traced]]:
         return {}
 
 
+def forget_traces() -> None:
+    """Forget what was traced of all functions, also by jits that are gone."""
+    for chosen in list(_kept.values()):
+        for traces in chosen.values():
+            traces.clear()
+
+
 class _Placed(NamedTuple):
     """A call on a GPU: the program, the type of its arrays, its results' types and structure."""
 

@@ -148,6 +148,10 @@ def test_clear_caches_forgets_traces():
     adlib.clear_caches()
     g(1.0)
     assert len(calls) == 2
+    del g
+    adlib.clear_caches()
+    jit(f)(1.0)
+    assert len(calls) == 3
 
 
 def test_exceptions_pass_through_and_nothing_is_kept():
