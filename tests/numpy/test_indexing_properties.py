@@ -12,9 +12,7 @@ import adlib
 import adlib.numpy as jnp
 from adlib import grad, jit, vmap
 
-often = settings(max_examples=1000, deadline=None, derandomize=True, database=None)
-sometimes = settings(often, max_examples=120)
-seldom = settings(often, max_examples=40)
+thousand = settings(max_examples=1000, deadline=None, derandomize=True, database=None)
 
 
 def _slices(size):
@@ -77,7 +75,7 @@ def agree(found, wanted, **options):
     np.testing.assert_allclose(found, wanted, **options)
 
 
-@often
+@thousand
 @given(cases())
 def test_reading(case):
     x, index = case
@@ -94,7 +92,7 @@ def _places(x, index):
     return np.arange(x.size).reshape(x.shape)[index]
 
 
-@often
+@thousand
 @given(
     cases(),
     st.sampled_from(["set", "add", "subtract", "multiply", "divide", "power", "min", "max"]),
@@ -124,7 +122,7 @@ def test_updating(case, name, data):
     agree(getattr(jnp.asarray(x).at[index], name)(values), y, rtol=1e-5)
 
 
-@sometimes
+@thousand
 @given(cases(repeats=False))
 def test_apply_and_get(case):
     x, index = case
@@ -141,7 +139,7 @@ def test_apply_and_get(case):
 MODES = ["clip", "drop", "fill", "promise_in_bounds", None]
 
 
-@sometimes
+@thousand
 @given(
     st.integers(1, 5),
     hnp.arrays("int32", hnp.array_shapes(max_dims=2, max_side=4), elements=st.integers(-9, 9)),
@@ -162,7 +160,7 @@ def test_reading_out_of_bounds(size, index, mode, dtype):
     agree(jnp.asarray(x).at[index].get(mode=mode, **options), wanted)
 
 
-@sometimes
+@thousand
 @given(
     st.integers(1, 5),
     hnp.arrays("int32", st.integers(0, 6), elements=st.integers(-9, 9)),
@@ -185,7 +183,7 @@ def test_updating_out_of_bounds(size, index, mode, name):
     agree(getattr(jnp.asarray(x).at[index], name)(values, mode=mode), y, rtol=1e-5)
 
 
-@seldom
+@thousand
 @given(
     hnp.arrays("int32", st.integers(1, 5), elements=st.integers(0, 5), unique=True),
     st.booleans(),
@@ -204,7 +202,7 @@ def test_flags_are_promises(index, in_order):
 # ------------------------------------------------------------ transformations
 
 
-@seldom
+@thousand
 @given(cases(min_side=1))
 def test_reading_under_transformations(case):
     x, index = case
@@ -225,7 +223,7 @@ def test_reading_under_transformations(case):
     agree(adlib.jvp(read, (x,), (x,))[1], wanted)
 
 
-@seldom
+@thousand
 @given(cases(min_side=1), st.sampled_from(["set", "add", "multiply"]))
 def test_updating_under_transformations(case, name):
     x, index = case

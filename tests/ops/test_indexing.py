@@ -71,7 +71,7 @@ def gathers(draw):
     return x, indices, (offset, collapsed, index_map, batching, pairs), tuple(sizes)
 
 
-CASES, FEWER = settings(max_examples=1000), settings(max_examples=150)
+CASES = settings(max_examples=1000)
 MODES = st.sampled_from(["clip", "fill"])
 
 
@@ -114,7 +114,7 @@ def test_scatters_are_their_definition(case, mode, name):
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
-@FEWER
+@CASES
 @given(gathers(), MODES)
 def test_gather_and_scatter_add_are_transposes(case, mode):
     x, indices, numbers, sizes = case
