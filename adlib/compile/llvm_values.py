@@ -1,7 +1,7 @@
 """Values of the loop language as lines of LLVM text: arithmetic and memory in one function.
 
 A writer writes numbers, or vectors of as many as it has ``lanes``: the same instructions on other
-types. Nothing is reassociated or contracted.
+types. Nothing is reassociated or contracted but the combination of totals.
 """
 
 from __future__ import annotations

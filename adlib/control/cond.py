@@ -25,7 +25,7 @@ from adlib.core.array import Array, ArrayImpl, as_value, scalar
 from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero, same_type
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import define_primitive
-from adlib.core.program import program
+from adlib.core.program import Compile, program
 from adlib.interpreters.batch import at_front, batch_jaxpr
 from adlib.interpreters.jvp import jvp_jaxpr
 from adlib.interpreters.linearize import Tape, partial_eval_jaxpr
@@ -43,12 +43,12 @@ def _shape(index: ShapedArray, *avals: ShapedArray, branches: Branches) -> list[
     return branches[0].out_avals
 
 
-def _kernel(xp: Any, branches: Branches) -> Callable[..., Any]:
-    programs = [program(b, xp) for b in branches]
-    last = len(programs) - 1
+def _kernel(xp: Any, branches: Branches, compiled: Compile = program) -> Callable[..., Any]:
+    last = len(branches) - 1
 
     def run(index: Any, *args: Any) -> Any:
-        return programs[min(max(int(index), 0), last)](*args)
+        # a branch is made a program when it is first taken
+        return compiled(branches[min(max(int(index), 0), last)], xp)(*args)
 
     return run
 

@@ -12,7 +12,7 @@ from adlib.core import avals as avals_module
 from adlib.core.avals import ShapedArray, UndefinedPrimal, Zero
 from adlib.core.jaxpr import ClosedJaxpr, Var
 from adlib.core.primitive import define_primitive
-from adlib.core.program import program
+from adlib.core.program import Compile, program
 from adlib.interpreters.batch import AxisData, at_front, batch_jaxpr
 from adlib.interpreters.jvp import jvp_jaxpr
 from adlib.interpreters.linearize import Split, Tape, partial_eval_jaxpr
@@ -30,8 +30,9 @@ def _kernel(
     num_consts: int,
     num_carry: int,
     unroll: int,
+    compiled: Compile = program,
 ) -> Callable[..., Any]:
-    body = program(jaxpr, xp)
+    body = compiled(jaxpr, xp)
     start = num_consts + num_carry
     y_avals = jaxpr.out_avals[num_carry:]
     order = range(length - 1, -1, -1) if reverse else range(length)

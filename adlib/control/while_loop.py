@@ -24,7 +24,7 @@ from adlib.control.functions import (
 from adlib.core.avals import ShapedArray, Zero
 from adlib.core.jaxpr import ClosedJaxpr
 from adlib.core.primitive import Absent, define_primitive
-from adlib.core.program import program
+from adlib.core.program import Compile, program
 from adlib.interpreters.batch import AxisData, at_front, batch_jaxpr
 from adlib.interpreters.jvp import jvp_jaxpr
 from adlib.interpreters.linearize import Tape, partial_eval_jaxpr
@@ -44,10 +44,15 @@ _REVERSE = (
 
 
 def _kernel(
-    xp: Any, cond_jaxpr: ClosedJaxpr, body_jaxpr: ClosedJaxpr, cond_nconsts: int, body_nconsts: int
+    xp: Any,
+    cond_jaxpr: ClosedJaxpr,
+    body_jaxpr: ClosedJaxpr,
+    cond_nconsts: int,
+    body_nconsts: int,
+    compiled: Compile = program,
 ) -> Callable[..., Any]:
-    condition = program(cond_jaxpr, xp)
-    body = program(body_jaxpr, xp)
+    condition = compiled(cond_jaxpr, xp)
+    body = compiled(body_jaxpr, xp)
     start = cond_nconsts + body_nconsts
 
     def run(*args: Any) -> Any:

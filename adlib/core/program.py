@@ -15,6 +15,7 @@ from adlib.core.array import ArrayImpl
 from adlib.core.jaxpr import ClosedJaxpr, Literal, Var, dead_code_eliminated, last_uses
 
 Program = Callable[..., tuple[Any, ...]]
+Compile = Callable[[ClosedJaxpr, Any], Program]  # of a jaxpr, for an array module
 
 
 def program(closed: ClosedJaxpr, xp: Any) -> Program:

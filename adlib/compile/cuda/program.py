@@ -18,7 +18,7 @@ import numpy as np
 from adlib.backends import cupy_
 from adlib.base.config import config
 from adlib.compile import failures, lowering
-from adlib.compile.cuda import blas, control, donation, pieces, products, writers
+from adlib.compile.cuda import blas, donation, pieces, products, writers
 from adlib.compile.cuda.expressions import PRELUDE
 from adlib.compile.cuda.graphs import WORTH, Graphs, issue
 from adlib.compile.cuda.orders import Order, Place, Queue
@@ -33,6 +33,9 @@ from adlib.core.program import Program
 from adlib.core.program import program as reference
 
 ALIGNMENT = 16  # bytes
+# Loops and branches that the host steers: it reads a condition, or an index, back in every round.
+# What a round computes is a compiled program of its own.
+_STEERED = ("scan", "while", "cond")
 LARGE = 1 << 24  # bytes of a call from which on it looks what the pool keeps
 # Every operation as it stands: multiplications and additions are not contracted.
 OPTIONS = ("--fmad=false", "-std=c++17")
@@ -194,10 +197,9 @@ class GpuWriter(Writer):
         return "\n".join(lines) + "\n", names
 
     def function_of(self, eqn: Eqn) -> Callable[..., Any]:
-        write = control.FUNCTIONS.get(eqn.primitive.name)
-        if write is None:
+        if eqn.primitive.name not in _STEERED:
             return super().function_of(eqn)
-        return write(self.xp, functools.partial(executable, xp=self.xp), **eqn.params)
+        return eqn.primitive.kernel(self.xp, {**eqn.params, "compiled": executable})
 
     def segment(self, stretch: Any) -> None:
         arguments = []
